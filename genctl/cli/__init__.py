@@ -1,0 +1,1 @@
+"""One small file per command: arguments in, one call, words out."""

@@ -1,0 +1,86 @@
+"""genctl train: YAML in, run directory out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genctl.cli import options
+from genctl.cli.console import STARTED, Console, console
+
+
+def train(
+    config: Annotated[
+        str,
+        typer.Option("--config", metavar="FILE", help="A YAML file, or the name of a preset."),
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a value; repeatable."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Name of the run; else the config's name and a hash."),
+    ] = None,
+    runs: options.Runs = Path("runs"),
+    device: options.Device = "auto",
+    max_time: Annotated[
+        float | None,
+        typer.Option(
+            "--max-time",
+            metavar="SECONDS",
+            min=1,
+            help="Finish within this time, set-up and all resumed parts included.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and build, but train nothing.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Rename an existing run aside and begin anew.")
+    ] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train a generator. The same command line again resumes, or answers "already complete"."""
+    with console(json, quiet, debug) as out:
+        from genctl import config as configs
+        from genctl.naming import default_name
+
+        settings = configs.load(config, set_ or [])
+        path = runs / (name or default_name(settings, config))
+        if dry_run:
+            _dry_run(settings, device, out)
+            return
+        _train(settings, path, device, max_time, fresh, out)
+
+
+def _train(settings, path, device, max_time, fresh, out: Console) -> None:  # type: ignore[no-untyped-def]
+    from genctl.cli.progress import display
+    from genctl.session import Request, train
+
+    request = Request(settings, path, device, max_time, fresh, STARTED)
+    with display(out) as listener:
+        result = train(request, listener)
+    out.say(
+        f"{result['status']} after {result['images']:,} images in {result['seconds']:.0f} s; "
+        f"pictures: {result['samples']}"
+    )
+    out.result(result, str(path))
+
+
+def _dry_run(settings, device: str, out: Console) -> None:  # type: ignore[no-untyped-def]
+    from genctl import config as configs
+    from genctl.devices import choose_device
+    from genctl.model import Model
+    from genctl.session import load_data
+
+    chosen = choose_device(device)
+    data, _ = load_data(settings)
+    counts = Model(settings, len(data.classes)).parameter_counts()
+    out.say(f"{len(data):,} images of {data.shape.size}x{data.shape.size}, device {chosen}")
+    for role, count in counts.items():
+        out.say(f"{role}: {count:,} parameters")
+    values = settings.model_dump(mode="json")
+    out.result({"config": values, "parameters": counts}, configs.dump(settings).rstrip())

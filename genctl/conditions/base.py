@@ -1,0 +1,84 @@
+"""The seam of a condition: what is shown, how it becomes a code, and what that costs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from genctl.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from genctl.batches import Batch
+    from genctl.data.base import Images, Shape
+    from genctl.networks.base import Networks
+
+
+@dataclass(frozen=True)
+class Codes:
+    """A batch of conditions as the networks see them."""
+
+    generator: Tensor  # (B, width)
+    critic: Tensor  # (B, width), without gradient; zero where the condition is noise
+    terms: dict[str, Tensor] = field(default_factory=dict)  # what the encoder lowers besides
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The real images of a batch and what is shown beside them."""
+
+    real: Tensor  # (B, C, H, W) in [-1, 1]: what the critic shall take for real
+    image: Tensor  # (B, C, H, W) in [-1, 1]: what the encoder looks at
+    labels: Tensor  # (B,) int64
+
+
+class Condition(Settings):
+    """How the generator learns what to draw."""
+
+    kind: str
+
+    @property
+    @abstractmethod
+    def code_width(self) -> int:
+        """The length of a code; 0 means that there is no condition."""
+
+    def check(self, labelled: bool) -> None:
+        """Refuse data that cannot serve this condition.
+
+        Raises:
+            ConfigError: naming the setting to change.
+        """
+
+    @abstractmethod
+    def encoder(self, networks: Networks, shape: Shape, classes: int) -> nn.Module:
+        """The network that turns conditions into codes (B, width)."""
+
+    def show(self, images: Images, index: Tensor, random: torch.Generator) -> Shown:
+        """The real images of a batch, and what is shown with each of them."""
+        real = images.floats(index)
+        return Shown(real, real, images.labels[index])
+
+    @abstractmethod
+    def codes(self, encoder: nn.Module, batch: Batch) -> Codes:
+        """The codes of a training batch."""
+
+    @abstractmethod
+    def examples(self, images: Images, count: int) -> Tensor:
+        """What the encoder is shown for the sample grids of a run, up to ``count`` of them."""
+
+    @abstractmethod
+    def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
+        """The code (classes, width) that stands for each class.
+
+        Args:
+            encode: what is shown (N, ...) -> codes (N, width).
+            images: the training data.
+        """
+
+    @abstractmethod
+    def noise(self, count: int, random: torch.Generator) -> Tensor:
+        """Codes (count, width) that stand for no condition in particular."""

@@ -1,0 +1,130 @@
+"""Images as the rest of the program sees them: one resident tensor of bytes with labels."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator
+
+from genctl.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The form of an image: ``channels`` planes of ``size`` x ``size`` pixels."""
+
+    channels: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set in memory. ``classes`` is empty where nothing is labelled."""
+
+    pixels: Tensor  # (N, C, H, W) uint8
+    labels: Tensor  # (N,) int64; zeros where there are no classes
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def shape(self) -> Shape:
+        """The form of each image."""
+        return Shape(self.pixels.shape[1], self.pixels.shape[2])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the pixels lie."""
+        return self.pixels.device
+
+    def to(self, device: torch.device | str) -> Images:
+        """The same images on another device."""
+        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
+
+    def floats(self, index: Any) -> Tensor:
+        """The images at ``index`` (an index tensor or a slice), (B, C, H, W) in [-1, 1]."""
+        from genctl.images import to_floats
+
+        return to_floats(self.pixels[index])
+
+    def partners(self, index: Tensor, random: torch.Generator) -> Tensor:
+        """For each image at ``index`` (B,) the index (B,) of another image of its class.
+
+        An image that is alone in its class is its own partner.
+        """
+        import torch
+
+        order, rank, first, count = self._by_class
+        label = self.labels[index]
+        others = (count[label] - 1).clamp(min=1)
+        share = torch.rand(len(index), generator=random, dtype=torch.float64).to(self.device)
+        offset = 1 + (share * others).long()
+        partners: Tensor = order[first[label] + (rank[index] + offset) % count[label]]
+        return partners
+
+    def digest(self) -> str:
+        """SHA-256 of all pixels and labels."""
+        sha = hashlib.sha256(repr((tuple(self.pixels.shape), self.classes)).encode())
+        sha.update(self.pixels.cpu().contiguous().numpy().data)
+        sha.update(self.labels.cpu().contiguous().numpy().data)
+        return sha.hexdigest()
+
+    @cached_property
+    def _by_class(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Indices sorted by class; each image's rank in its class; each class's first and count."""
+        import torch
+
+        order = self.labels.argsort(stable=True)
+        count = self.labels.bincount(minlength=max(len(self.classes), 1))
+        first = count.cumsum(0) - count
+        rank = torch.empty_like(order)
+        rank[order] = torch.arange(len(order), device=self.device)
+        rank -= first[self.labels]
+        return order, rank, first, count
+
+
+class Data(Settings):
+    """Where images come from and what form they are brought into."""
+
+    kind: str
+    image_size: int = Field(default=32, ge=8, le=256)
+    """Height and width in pixels: a power of two."""
+    channels: Literal[1, 3] = 1
+    """1 for grey, 3 for red, green and blue."""
+
+    @field_validator("image_size")
+    @classmethod
+    def _power_of_two(cls, value: int) -> int:
+        if value & (value - 1):
+            raise ValueError(f"must be a power of two, as 16, 32 or 64; found {value}")
+        return value
+
+    @property
+    def shape(self) -> Shape:
+        """The form that every image is brought into."""
+        return Shape(self.channels, self.image_size)
+
+    @property
+    def source_size(self) -> int:
+        """Height and width of the images before they are padded or resized; 0 if they differ."""
+        return 0
+
+    @abstractmethod
+    def load(self, split: Split) -> Images:
+        """All images of one split.
+
+        Raises:
+            Unavailable: files are missing and cannot be downloaded.
+            BadContent: files are there but damaged.
+        """

@@ -1,0 +1,70 @@
+"""Your own pictures: a folder of images, or one folder for each class."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from genctl.data.base import Data, Images, Split
+from genctl.errors import BadContent, MissingInput
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Folder(Data):
+    """All pictures below a folder; where it has subfolders, each is a class."""
+
+    kind: Literal["folder"] = "folder"
+    root: str
+    """The folder. Where it holds `train` and `test`, these are the two splits."""
+    held_out: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the pictures that is not trained on, chosen by their names."""
+
+    def load(self, split: Split) -> Images:
+        """All pictures of one split, cut to a square around the middle and resized."""
+        import torch
+
+        root = Path(self.root).expanduser()
+        if not root.is_dir():
+            raise MissingInput(f"cannot read data.root {root}: not a folder; check the path")
+        split_root = root / split
+        has_splits = (root / "train").is_dir() and (root / "test").is_dir()
+        paths, classes = _list(split_root if has_splits else root)
+        if not has_splits:
+            paths = [path for path in paths if self._belongs(path, root, split)]
+        if not paths:
+            raise BadContent(
+                f"cannot use data.root {root}: it has no {split} pictures; put PNG or JPEG files "
+                "there, in one folder for each class"
+            )
+        pixels = torch.stack([self._read(path) for path in paths])
+        labels = [classes.index(path.parent.name) if classes else 0 for path in paths]
+        return Images(pixels, torch.tensor(labels), classes)
+
+    def _belongs(self, path: Path, root: Path, split: Split) -> bool:
+        name = path.relative_to(root).as_posix().encode()
+        share = int.from_bytes(hashlib.sha256(name).digest()[:4]) / 2**32
+        return (share < self.held_out) == (split == "test")
+
+    def _read(self, path: Path) -> Tensor:
+        from PIL import Image, ImageOps
+
+        from genctl.images import pixels_of, read_picture
+
+        square = (self.image_size, self.image_size)
+        picture = read_picture(path)
+        fitted = ImageOps.fit(picture, square, Image.Resampling.LANCZOS)
+        return pixels_of(fitted, self.channels)
+
+
+def _list(root: Path) -> tuple[list[Path], tuple[str, ...]]:
+    from genctl.images import SUFFIXES
+
+    classes = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir()))
+    pattern = "*/*" if classes else "*"
+    paths = sorted(path for path in root.glob(pattern) if path.suffix.lower() in SUFFIXES)
+    return paths, classes

@@ -1,0 +1,196 @@
+"""MNIST, its kin and CIFAR-10, through torchvision's loaders and mirrors."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from genctl.data.base import Data, Images, Split
+from genctl.errors import BadContent, Unavailable
+
+
+class TorchvisionSet(Data):
+    """A data set that torchvision knows; found files are used, missing ones downloaded."""
+
+    root: str | None = None
+    """Folder of the data; else $GENCTL_DATA, else the user's data directory."""
+
+    torchvision_class: ClassVar[str]
+    native_size: ClassVar[int] = 28
+
+    @property
+    def source_size(self) -> int:
+        """The size torchvision gives."""
+        return self.native_size
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are looked for and downloaded to."""
+        from platformdirs import user_data_path
+
+        chosen = self.root or os.environ.get("GENCTL_DATA")
+        return Path(chosen).expanduser() if chosen else user_data_path("genctl")
+
+    def load(self, split: Split) -> Images:
+        """All images of one split, downloaded first where they are missing."""
+        from torchvision import datasets
+
+        from genctl.data.fit import fit
+
+        self.verify()
+        found = self._open(getattr(datasets, self.torchvision_class), split)
+        pixels, labels, classes = self._unpack(found)
+        if len(pixels) != len(labels):
+            raise BadContent(
+                f"cannot use {self.kind} in {self.folder}: it has {len(pixels)} images but "
+                f"{len(labels)} labels; delete the files and they are downloaded again"
+            )
+        return Images(fit(pixels, self.shape), labels, classes)
+
+    def verify(self) -> None:
+        """Refuse files that are there but are not the data set."""
+
+    def arguments(self, split: Split) -> dict[str, Any]:
+        """What torchvision's class is called with besides the folder."""
+        return {"train": split == "train"}
+
+    def _open(self, dataset: Any, split: Split) -> Any:
+        arguments = self.arguments(split)
+        try:
+            return dataset(str(self.folder), download=False, **arguments)
+        except RuntimeError:
+            pass  # torchvision's word for "not there"; any damage was found by verify()
+        except (OSError, ValueError, EOFError) as error:
+            raise BadContent(self._damaged(error)) from None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            opened = dataset(str(self.folder), download=True, **arguments)
+        except (RuntimeError, OSError) as error:
+            raise Unavailable(
+                f"cannot download {self.kind}: {' '.join(str(error).split())[:200]}; put "
+                f"{self._files()} into {self.folder}, or train `--config digits_cgan`, which "
+                "needs no download"
+            ) from None
+        self.verify()
+        return opened
+
+    def _damaged(self, error: Exception) -> str:
+        return (
+            f"cannot read {self.kind} in {self.folder}: {error}; delete the files and they are "
+            "downloaded again"
+        )
+
+    def _files(self) -> str:
+        return f"torchvision's files of {self.torchvision_class}"
+
+    def _unpack(self, found: Any) -> tuple[Any, Any, tuple[str, ...]]:
+        return found.data[:, None], found.targets.long(), _class_names(found.classes)
+
+
+class Mnist(TorchvisionSet):
+    """LeCun et al. 1998: 60,000 and 10,000 handwritten digits; 28x28, padded to 32x32."""
+
+    kind: Literal["mnist"] = "mnist"
+
+    torchvision_class: ClassVar[str] = "MNIST"
+    checksums: ClassVar[dict[str, str]] = {  # MD5 of the unpacked files
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    }
+
+    def verify(self) -> None:
+        """Compare the content of every file that is there."""
+        for name, expected in self.checksums.items():
+            path = self._raw / name
+            if not path.exists():
+                continue
+            try:
+                with path.open("rb") as file:
+                    found = hashlib.file_digest(file, "md5").hexdigest()
+            except OSError as error:
+                raise BadContent(self._damaged(error)) from None
+            if found != expected:
+                raise BadContent(
+                    f"cannot use {path}: its MD5 is {found}, not {expected}; delete it and it is "
+                    "downloaded again"
+                )
+
+    def _files(self) -> str:
+        return f"{', '.join(self.checksums)} (unpacked, in {self._raw})"
+
+    @property
+    def _raw(self) -> Path:
+        return self.folder / "MNIST" / "raw"
+
+
+class FashionMnist(TorchvisionSet):
+    """Xiao et al. 2017: articles of clothing in ten classes."""
+
+    kind: Literal["fashion_mnist"] = "fashion_mnist"
+    torchvision_class: ClassVar[str] = "FashionMNIST"
+
+
+class Kmnist(TorchvisionSet):
+    """Clanuwat et al. 2018: ten classes of cursive Japanese characters."""
+
+    kind: Literal["kmnist"] = "kmnist"
+    torchvision_class: ClassVar[str] = "KMNIST"
+
+
+class Qmnist(TorchvisionSet):
+    """Yadav and Bottou 2019: MNIST rebuilt, with 60,000 test digits."""
+
+    kind: Literal["qmnist"] = "qmnist"
+    torchvision_class: ClassVar[str] = "QMNIST"
+
+    def _unpack(self, found: Any) -> tuple[Any, Any, tuple[str, ...]]:
+        labels = found.targets
+        labels = labels[:, 0] if labels.ndim == 2 else labels
+        return found.data[:, None], labels.long(), tuple("0123456789")
+
+
+class Emnist(TorchvisionSet):
+    """Cohen et al. 2017: handwritten letters and digits."""
+
+    kind: Literal["emnist"] = "emnist"
+    subset: Literal["balanced", "byclass", "bymerge", "letters", "digits", "mnist"] = "balanced"
+    """Which of the six divisions."""
+
+    torchvision_class: ClassVar[str] = "EMNIST"
+
+    def arguments(self, split: Split) -> dict[str, Any]:
+        """The subset too."""
+        return {"train": split == "train", "split": self.subset}
+
+    def _unpack(self, found: Any) -> tuple[Any, Any, tuple[str, ...]]:
+        labels = found.targets.long()
+        classes = tuple(map(str, found.classes))
+        if self.subset == "letters":  # counted from 1, with an empty class 0
+            labels, classes = labels - 1, classes[1:]
+        return found.data[:, None].transpose(2, 3).contiguous(), labels, classes
+
+
+class Cifar10(TorchvisionSet):
+    """Krizhevsky 2009: 32x32 photographs in ten classes."""
+
+    kind: Literal["cifar10"] = "cifar10"
+    channels: Literal[1, 3] = 3
+    """1 for grey, 3 for red, green and blue."""
+
+    torchvision_class: ClassVar[str] = "CIFAR10"
+    native_size: ClassVar[int] = 32
+
+    def _unpack(self, found: Any) -> tuple[Any, Any, tuple[str, ...]]:
+        import torch
+
+        pixels = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
+        return pixels, torch.tensor(found.targets), tuple(found.classes)
+
+
+def _class_names(classes: list[str]) -> tuple[str, ...]:
+    """``7 - seven`` as ``7``, so that a class can be asked for by one word."""
+    return tuple(name.split(" - ")[0] for name in classes)

@@ -1,0 +1,85 @@
+"""Which device to compute on, and in which precision."""
+
+import platform
+from contextlib import AbstractContextManager
+
+import torch
+
+from genctl.errors import Unavailable, UsageError
+
+
+def choose_device(wish: str) -> torch.device:
+    """``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps`` as a device that is there.
+
+    Raises:
+        UsageError: no such kind of device.
+        Unavailable: this machine has none.
+    """
+    if wish == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wish)
+    except RuntimeError:
+        device = torch.device("meta")
+    available = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if device.type not in available:
+        raise UsageError(f"--device {wish}: not a device; use auto, cpu, cuda, cuda:1 or mps")
+    if (device.index or 0) >= available[device.type]:
+        raise Unavailable(
+            f"--device {wish}: this machine has {available[device.type]} {device.type} devices; "
+            "use --device auto"
+        )
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    """What the device is called by its maker."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+def choose_precision(wish: str, device: torch.device) -> str:
+    """``fp32`` or ``bf16``; ``auto`` becomes bf16 where the hardware multiplies in it, rightly."""
+    if wish != "auto":
+        return wish
+    return "bf16" if _multiplies_bf16(device) and _is_right_in_bf16(device) else "fp32"
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
+    """Compute most products in the given precision."""
+    enabled = precision == "bf16"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return False
+
+
+def _is_right_in_bf16(device: torch.device) -> bool:
+    """Compare a strided convolution and its gradients with float32.
+
+    Wrong results of such convolutions are on record for some processors (pytorch#163347).
+    """
+    random = torch.Generator().manual_seed(0)
+    images = torch.randn(8, 32, 16, 16, generator=random).to(device)
+    weight = torch.randn(64, 32, 4, 4, generator=random).to(device) / 16
+    results = []
+    for dtype in (torch.float32, torch.bfloat16):
+        x = images.detach().to(dtype, copy=True).requires_grad_()
+        w = weight.detach().to(dtype, copy=True).requires_grad_()
+        y = torch.nn.functional.conv2d(x, w, stride=2, padding=1)
+        slopes = torch.autograd.grad(y.square().mean(), (x, w))
+        results.append([tensor.detach().float() for tensor in (y, *slopes)])
+    return all(
+        float((rough - exact).norm() / exact.norm()) < 0.03
+        for exact, rough in zip(*results, strict=True)
+    )

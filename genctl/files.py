@@ -1,0 +1,122 @@
+"""The one writer of files: each appears whole or not at all, and survives a power cut."""
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+from genctl.errors import CannotCreate, WriteFailed
+
+PREFIX = ".genctl-part-"
+"""What every unfinished file is called at first; leftovers of a killed process show it."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content`` in one step; what was there stays if anything fails.
+
+    A symbolic link is followed. A device or pipe, which has nothing to be replaced, is written to.
+
+    Raises:
+        CannotCreate: the folder is missing, or may not be written to.
+        WriteFailed: the disk is full, or writing failed half-way.
+    """
+    path = path.resolve()
+    try:
+        if path.exists() and not path.is_file():
+            if path.is_dir():
+                raise CannotCreate(f"cannot write {path}: it is a folder; give a file name")
+            path.write_bytes(content)
+            return
+        _require_space(path, len(content))
+        _replace(path, content)
+    except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
+        raise CannotCreate(
+            f"cannot write {path}: {error.strerror}; choose a folder that can be written to"
+        ) from None
+    except OSError as error:
+        free = shutil.disk_usage(path.parent).free
+        raise WriteFailed(
+            f"cannot write {path}: {error.strerror} ({len(content):,} bytes needed, {free:,} free); "
+            "make room and run the same command again"
+        ) from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=PREFIX, dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fsync(file.fileno())
+        os.replace(name, path)  # noqa: PTH105 (counted by the tests that kill at every call)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)  # noqa: PTH108
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` last."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add one line to a log; a torn last line is what reading has to forgive."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise WriteFailed(
+            f"cannot write {path}: {error.strerror}; make room and run the same command again"
+        ) from None
+
+
+def make_folder(path: Path) -> None:
+    """Create ``path`` and what is missing above it.
+
+    Raises:
+        CannotCreate: it is a file, or may not be created.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise CannotCreate(f"cannot create {path}: it is a file; choose another name") from None
+    except OSError as error:
+        raise CannotCreate(
+            f"cannot create {path}: {error.strerror}; choose a folder that can be written to"
+        ) from None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the unfinished files that a killed process left in ``folder``."""
+    for path in folder.glob(f"{PREFIX}*"):
+        path.unlink(missing_ok=True)
+
+
+def _require_space(path: Path, needed: int) -> None:
+    free = shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise WriteFailed(
+            f"cannot write {path}: {needed:,} bytes needed, {free:,} free; "
+            "make room and run the same command again"
+        )
+
+
+def _umask() -> int:
+    # There is no call that only reads it.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def is_regular(path: Path) -> bool:
+    """Whether ``path`` is a plain file."""
+    return path.exists() and stat.S_ISREG(path.stat().st_mode)

@@ -1,0 +1,1 @@
+"""The torch modules that the network families are put together from."""

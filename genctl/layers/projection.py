@@ -1,0 +1,23 @@
+"""The end of a critic: Miyato and Koyama 2018, cGANs with projection discriminator."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+
+class Projection(nn.Module):
+    """A score for the image alone, plus how well its features agree with the code.
+
+    A code of width 0, or a code that is zero, leaves the score for the image alone.
+    """
+
+    def __init__(self, features: int, code_width: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(features, 1)
+        # Not nn.Linear: that warns about width 0.
+        self.agreement = nn.Parameter(torch.randn(features, code_width) * features**-0.5)
+
+    def forward(self, features: Tensor, code: Tensor) -> Tensor:
+        """Features (B, F), codes (B, width) -> scores (B,)."""
+        expected = linear(code.to(features), self.agreement) * max(code.shape[1], 1) ** -0.5
+        return self.head(features).squeeze(1).float() + (expected * features).sum(1).float()

@@ -1,0 +1,98 @@
+"""model.safetensors: all that drawing and encoding need, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor
+
+from genctl import tensors
+from genctl.config import Config
+from genctl.errors import BadContent
+from genctl.framing import Framing
+from genctl.model import DRAWING, Model
+from genctl.weights import load_weights, prefixed, without_prefix
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a model file knows besides weights."""
+
+    config: Config
+    classes: tuple[str, ...]
+    framing: Framing
+    images: int  # real images that it was trained on
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model file in memory."""
+
+    path: Path
+    digest: str  # SHA-256 of weights and facts
+    facts: Facts
+    model: Model  # generator and encoder, averaged
+    class_codes: Tensor  # (classes, width)
+
+
+def write(path: Path, model: Model, class_codes: Tensor, facts: Facts) -> str:
+    """Write a model file, whole or not at all; returns its digest."""
+    content = prefixed("model", model.state_dict()) | {"class_codes": class_codes}
+    values = {
+        "kind": "model",
+        "config": facts.config.model_dump(mode="json"),
+        "classes": list(facts.classes),
+        "framing": asdict(facts.framing),
+        "images": facts.images,
+    }
+    return tensors.write(path, content, values)
+
+
+def read(path: Path, device: torch.device) -> TrainedModel:
+    """Read a model file onto ``device``.
+
+    Raises:
+        MissingInput: it is not there or cannot be read.
+        BadContent: it is damaged, not a model, or does not fit its own config.
+    """
+    content, values, digest = tensors.read(path, "model")
+    tensors.require_finite(content, path)
+    facts = _facts(values, path)
+    with torch.device("meta"):
+        outline = Model(facts.config, len(facts.classes), DRAWING)
+    claimed = sum(outline.parameter_counts().values())
+    held = sum(tensor.numel() for tensor in content.values())
+    if claimed > held:
+        raise BadContent(
+            f"cannot use {path}: its config asks for {claimed:,} parameters, it has {held:,}"
+        )
+    model = Model(facts.config, len(facts.classes), DRAWING)
+    load_weights(model, without_prefix("model", content), path)
+    model.to(device).eval().requires_grad_(False)
+    width = (len(facts.classes), facts.config.condition.code_width)
+    codes = content.get("class_codes")
+    if codes is None or tuple(codes.shape) != width:
+        raise BadContent(f"cannot use {path}: it has no class codes of shape {width}")
+    return TrainedModel(path, digest, facts, model, codes)
+
+
+def _facts(values: dict[str, Any], path: Path) -> Facts:
+    try:
+        return Facts(
+            # Through JSON, where a list stands for a tuple.
+            config=Config.model_validate_json(json.dumps(values["config"])),
+            classes=TypeAdapter(tuple[str, ...]).validate_python(values["classes"]),
+            framing=TypeAdapter(Framing).validate_python(values["framing"]),
+            images=TypeAdapter(int).validate_python(values["images"]),
+        )
+    except KeyError as error:
+        raise BadContent(f"cannot use {path}: it does not say its {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise BadContent(f"cannot use {path}: {place}: {first['msg']}") from None

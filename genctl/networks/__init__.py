@@ -1,0 +1,1 @@
+"""Families of networks; each kind in YAML is one of these files."""

@@ -1,0 +1,47 @@
+"""The seam of a family of networks: it builds the roles that an objective asks for."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from genctl.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from genctl.data.base import Shape
+
+
+class Networks(Settings):
+    """Networks for square images; ``code_width`` 0 means that there is no condition."""
+
+    kind: str
+
+    z_width: int
+    """Length of z."""
+
+    def problems(self, size: int) -> dict[str, str]:
+        """What speaks against images of this size, by the name of the setting to change."""
+        return {}
+
+    @property
+    @abstractmethod
+    def bounded(self) -> bool:
+        """Whether the generator's images stay within [-1, 1]."""
+
+    @abstractmethod
+    def generator(self, shape: Shape, code_width: int) -> nn.Module:
+        """(z, code) -> images (B, C, H, W)."""
+
+    @abstractmethod
+    def critic(self, shape: Shape, code_width: int) -> nn.Module:
+        """(images, code) -> scores (B,)."""
+
+    @abstractmethod
+    def encoder(self, shape: Shape, code_width: int) -> nn.Module:
+        """Images -> codes (B, code_width), of any length."""
+
+    @abstractmethod
+    def posterior(self, shape: Shape, code_width: int) -> nn.Module:
+        """(images, code) -> mean (B, z), logarithm of the variance (B, z)."""

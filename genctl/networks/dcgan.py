@@ -1,0 +1,91 @@
+"""The convolutional family of the original design; its default sizes are that design's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from genctl.networks.base import Networks
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from genctl.data.base import Shape
+
+Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=8)]
+
+
+class Dcgan(Networks):
+    """Transposed convolutions against strided ones."""
+
+    kind: Literal["dcgan"] = "dcgan"
+    z_width: int = Field(default=100, ge=1, le=4096)
+    """Length of z."""
+    generator_widths: Widths = (256, 128, 64)
+    """Channels at 4x4, 8x8 and so on; one for each doubling up to the image's size."""
+    modulated: bool = False
+    """Let z and the code set the gain and bias of each normalisation, not only enter first."""
+    critic_widths: Widths = (64, 128, 256)
+    """Channels after each halving of the image, down to 4x4."""
+    critic_features: PositiveInt = 128
+    """Features that the critic judges by."""
+    critic_normalization: Literal["none", "spectral"] = "none"
+    """`spectral` keeps the critic from growing steep; the hinge game wants it."""
+    encoder_widths: Widths = (64, 128, 256, 512)
+    """Channels of the encoder: a 3x3 convolution, then one for each halving."""
+    encoder_normalization: Literal["none", "batch"] = "none"
+    """BatchNorm after each convolution of the encoder."""
+
+    def problems(self, size: int) -> dict[str, str]:
+        """Each doubling from 4x4 must have its width."""
+        doublings = size.bit_length() - 3
+        return {
+            name: f"{size}x{size} images need {doublings} widths, found {len(getattr(self, name))}"
+            for name in ("generator_widths", "critic_widths")
+            if len(getattr(self, name)) != doublings
+        }
+
+    @property
+    def bounded(self) -> bool:
+        """The generator ends in a tanh."""
+        return True
+
+    def generator(self, shape: Shape, code_width: int) -> nn.Module:
+        """(z, code) -> images."""
+        from genctl.layers import dcgan
+
+        return dcgan.Generator(
+            self.z_width, code_width, self.generator_widths, shape.channels, self.modulated
+        )
+
+    def critic(self, shape: Shape, code_width: int) -> nn.Module:
+        """(images, code) -> scores."""
+        from genctl.layers import dcgan
+
+        spectral = self.critic_normalization == "spectral"
+        return dcgan.Critic(
+            shape.channels, self.critic_widths, self.critic_features, code_width, spectral
+        )
+
+    def encoder(self, shape: Shape, code_width: int) -> nn.Module:
+        """Images -> codes; a linear map is added only where the last width is not the code's."""
+        from torch import nn
+
+        body = self._encoder_body(shape)
+        if self.encoder_widths[-1] == code_width:
+            return body
+        return nn.Sequential(*body, nn.Linear(self.encoder_widths[-1], code_width))
+
+    def posterior(self, shape: Shape, code_width: int) -> nn.Module:
+        """(images, code) -> mean and logarithm of the variance of z."""
+        from genctl.layers import dcgan
+
+        width = self.encoder_widths[-1]
+        return dcgan.Posterior(self._encoder_body(shape), width, code_width, self.z_width)
+
+    def _encoder_body(self, shape: Shape) -> nn.Sequential:
+        from genctl.layers import dcgan
+
+        normalized = self.encoder_normalization == "batch"
+        return dcgan.Encoder(shape.channels, self.encoder_widths, normalized)

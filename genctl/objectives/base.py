@@ -1,0 +1,110 @@
+"""The seam of an objective: which turns there are, who learns in each, and what each lowers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from genctl.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from genctl.batches import Batch
+    from genctl.model import Model
+    from genctl.networks.base import Networks
+
+Terms = dict[str, "Tensor"]
+"""Losses by name, each a scalar; what a turn lowers is their sum."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One optimizer step: which roles learn in it, and how often it is taken in a row."""
+
+    name: str
+    learners: tuple[str, ...]
+    repeats: int = 1
+
+
+@dataclass(frozen=True)
+class Score:
+    """The critic with the condition already applied."""
+
+    critic: nn.Module
+    code: Tensor  # (B, width)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Scores (B,) of ``images`` (B, C, H, W): high is real."""
+        scores: Tensor = self.critic(images, self.code)
+        return scores
+
+    def both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores of both batches from one pass over the two of them together."""
+        import torch
+
+        scores = self.critic(torch.cat([real, fake]), torch.cat([self.code, self.code]))
+        real_scores, fake_scores = scores.chunk(2)
+        return real_scores, fake_scores
+
+
+class Objective(Settings):
+    """A game between the networks of a model."""
+
+    kind: str
+
+    roles: ClassVar[tuple[str, ...]]
+    """The networks that the game needs besides the condition's encoder."""
+
+    def problems(self, networks: Networks) -> dict[str, str]:
+        """What speaks against a family of networks, by the name of the setting to change."""
+        return {}
+
+    @abstractmethod
+    def turns(self) -> tuple[Turn, ...]:
+        """The turns of one step, in order."""
+
+    @abstractmethod
+    def terms(self, turn: Turn, model: Model, batch: Batch) -> Terms:
+        """What the learners of ``turn`` lower on ``batch``, by name."""
+
+
+class Adversarial(Objective):
+    """A critic tells real from fake, a generator learns from it.
+
+    A subclass writes the two formulas. Each receives the critic as a function and both batches
+    of images (B, C, H, W) in about [-1, 1], so that it may score them, pair them, mix them or
+    differentiate the score.
+    """
+
+    roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
+
+    @property
+    def critic_turns(self) -> int:
+        """How often the critic learns before the generator does."""
+        return 1
+
+    def turns(self) -> tuple[Turn, ...]:
+        """The critic's turn, then the generator's; the encoder learns with the generator."""
+        return (
+            Turn("critic", ("critic",), self.critic_turns),
+            Turn("generator", ("generator", "encoder")),
+        )
+
+    def terms(self, turn: Turn, model: Model, batch: Batch) -> Terms:
+        """The formula of the one whose turn it is, with what the condition adds to it."""
+        codes = model.codes(batch)
+        fake = model.generate(batch.noise, codes.generator)
+        score = Score(model.critic, codes.critic)
+        if turn.name == "critic":
+            return self.critic_terms(score, batch.real, fake, batch)
+        return self.generator_terms(score, batch.real, fake, batch) | codes.terms
+
+    @abstractmethod
+    def critic_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
+        """What the critic lowers."""
+
+    @abstractmethod
+    def generator_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
+        """What the generator lowers."""

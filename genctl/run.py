@@ -1,0 +1,250 @@
+"""The run directory: its names, its lock, its log and its status."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from genctl import files
+from genctl.errors import CannotCreate, Locked, MissingInput
+
+STATUSES = ("complete", "running", "interrupted", "diverged", "failed")
+
+
+class Run:
+    """One run directory; nothing is created before ``create``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.environment = path / "environment.json"
+        self.metrics = path / "metrics.jsonl"
+        self.samples = path / "samples"
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model.safetensors"
+        self.result = path / "result.json"
+        self.tensorboard = path / "tensorboard"
+        self._lock = path / ".lock"
+        self._holder = path / ".holder.json"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return self.config.exists()
+
+    def create(self) -> None:
+        """Make the directory, unless it is there already and holds something else.
+
+        Raises:
+            CannotCreate: it is a file, holds other things, or may not be written to.
+        """
+        ours = {self._lock.name, self._holder.name}
+        if self.path.is_dir() and not self.exists:
+            foreign = {entry.name for entry in self.path.iterdir()} - ours
+            foreign = {name for name in foreign if not name.startswith(files.PREFIX)}
+            if foreign:
+                raise CannotCreate(
+                    f"cannot use {self}: it holds {sorted(foreign)[0]} and is no run of genctl; "
+                    "choose another --name or --runs"
+                )
+        for folder in (self.path, self.samples, self.checkpoints):
+            files.make_folder(folder)
+        if not os.access(self.path, os.W_OK):
+            raise CannotCreate(f"cannot write to {self}: choose another --runs")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out; the lock ends with this process, however that ends.
+
+        Raises:
+            Locked: another process holds it.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self._lock)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            holder = _read_json(self._holder)
+            who = f"process {holder.get('pid', '?')} on {holder.get('host', '?')}"
+            raise Locked(
+                f"cannot work in {self}: {who} does; wait for it and run the same command again"
+            ) from None
+        try:
+            me = {"pid": os.getpid(), "host": socket.gethostname()}
+            files.write_whole(self._holder, json.dumps(me).encode())
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a process is at work here now."""
+        from filelock import FileLock, Timeout
+
+        if not self._lock.exists():
+            return False
+        lock = FileLock(self._lock)
+        try:
+            lock.acquire(timeout=0)
+        except (Timeout, OSError):
+            return True
+        lock.release()
+        return False
+
+    def move_aside(self) -> Path:
+        """Rename the directory, so that its name is free and nothing is lost."""
+        with self.locked():
+            number = 1
+            while (aside := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
+                number += 1
+            self.path.rename(aside)
+        return aside
+
+    # -- metrics ----------------------------------------------------------------------------------
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Add one line to metrics.jsonl."""
+        files.append_line(self.metrics, json.dumps(record))
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Every whole line of metrics.jsonl."""
+        if not self.metrics.exists():
+            return []
+        records = []
+        for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                continue  # a torn last line, left by a killed process
+        return [record for record in records if isinstance(record, dict)]
+
+    def cut_metrics(self, images: int) -> None:
+        """Forget what was logged after ``images``: it will be logged again."""
+        if not self.metrics.exists():
+            return
+        kept = [record for record in self.read_metrics() if record.get("images", 0) <= images]
+        text = "".join(json.dumps(record) + "\n" for record in kept)
+        files.write_whole(self.metrics, text.encode())
+
+    # -- checkpoints ------------------------------------------------------------------------------
+
+    def checkpoint_path(self, images: int) -> Path:
+        """Where the checkpoint after ``images`` belongs."""
+        return self.checkpoints / f"{images:09d}.safetensors"
+
+    def sample_path(self, images: int) -> Path:
+        """Where the grid of samples after ``images`` belongs."""
+        return self.samples / f"{images:09d}.png"
+
+    def checkpoint_paths(self) -> list[Path]:
+        """The checkpoints, newest first."""
+        return sorted(self.checkpoints.glob("[0-9]*.safetensors"), reverse=True)
+
+    def prune(self, keep: int) -> None:
+        """Delete all but the newest ``keep`` checkpoints."""
+        for path in self.checkpoint_paths()[keep:]:
+            path.unlink()
+
+    # -- result -----------------------------------------------------------------------------------
+
+    def read_result(self) -> dict[str, Any]:
+        """The last JSON of train, or nothing."""
+        return _read_json(self.result)
+
+    def write_result(self, result: dict[str, Any]) -> None:
+        """Keep the last JSON of train."""
+        files.write_whole(self.result, (json.dumps(result, indent=2) + "\n").encode())
+
+    def status(self) -> str:
+        """complete, running, interrupted, diverged or failed."""
+        if self.is_locked:
+            return "running"
+        found = self.read_result().get("status", "interrupted")
+        return found if found in STATUSES else "failed"
+
+
+def find(name: str | None, runs: Path) -> Run:
+    """The run called ``name``: a directory, or a name below ``runs``; else the newest with a model.
+
+    Raises:
+        MissingInput: there is none.
+    """
+    if name is not None:
+        for path in (Path(name), runs / name):
+            if path.is_dir():
+                return Run(path)
+        raise MissingInput(f"cannot find --run {name}: neither a folder nor a name in {runs}")
+    trained = [run for run in all_runs(runs) if run.model.exists()]
+    if not trained:
+        raise MissingInput(
+            f"cannot find a trained model in {runs}: train one with "
+            "`genctl train --config digits_cgan`, or name one with --run"
+        )
+    return max(trained, key=lambda run: run.model.stat().st_mtime)
+
+
+def find_model(name: str | None, runs: Path) -> Path:
+    """The model file that RUN means: a ``.safetensors`` file, or that of a run."""
+    if name is not None and Path(name).is_file():
+        return Path(name)
+    run = find(name, runs)
+    if not run.model.exists():
+        raise MissingInput(f"cannot find a model in {run}: it is written at the first checkpoint")
+    return run.model
+
+
+def all_runs(runs: Path) -> list[Run]:
+    """Every run below ``runs``, by name."""
+    if not runs.is_dir():
+        return []
+    return [run for path in sorted(runs.iterdir()) if (run := Run(path)).exists]
+
+
+def describe_environment() -> dict[str, Any]:
+    """The versions that a result depends on; torch must be loaded already."""
+    import torch
+
+    from genctl import __version__
+
+    return {
+        "genctl": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "threads": torch.get_num_threads(),
+        "git": _git_revision(),
+    }
+
+
+def _git_revision() -> str | None:
+    """The revision of a source checkout that genctl runs from, if it does."""
+    import subprocess
+
+    here = Path(__file__).parent
+    if not (here.parent / ".git").exists():
+        return None
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,54 @@
+"""From noise and codes to pixels, so that sample i depends on (model, condition, seed, i) alone.
+
+A network's result for one image changes in its last bits with the number of images beside it.
+All work is therefore done in *lanes* of one fixed size, the last one filled up with zeros.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from genctl.images import to_bytes
+from genctl.model import Model
+from genctl.randomness import generator
+
+LANE = 64  # images; on a GPU more would be faster, but a picture must not depend on it
+NOISE_BLOCK = 256  # samples whose noise is drawn together
+
+
+def noise(seed: int, first: int, count: int, width: int) -> Tensor:
+    """z (count, width) of the samples ``first``, ``first + 1``, … of ``seed``."""
+    blocks = range(first // NOISE_BLOCK, (first + count - 1) // NOISE_BLOCK + 1)
+    drawn = [
+        torch.randn(NOISE_BLOCK, width, generator=generator(seed, "sample", block))
+        for block in blocks
+    ]
+    start = first - blocks[0] * NOISE_BLOCK
+    return torch.cat(drawn)[start : start + count]
+
+
+def draw(model: Model, z: Tensor, codes: Tensor) -> Tensor:
+    """z (N, z) and codes (N, width) -> pixels (N, C, H, W) uint8 on the CPU."""
+    return in_lanes(lambda z, code: to_bytes(model.generate(z, code)).cpu(), model, z, codes)
+
+
+def encode(model: Model, shown: Tensor) -> Tensor:
+    """What is shown (N, ...) -> codes (N, width) on the CPU."""
+    return in_lanes(lambda shown: model.encode(shown).cpu(), model, shown)
+
+
+@torch.inference_mode()
+def in_lanes(work: Callable[..., Tensor], model: Model, *inputs: Tensor) -> Tensor:
+    """Apply ``work`` to lanes of ``inputs`` on the model's device, and join the results."""
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    results = []
+    for first in range(0, len(inputs[0]), LANE):
+        lanes = [tensor[first : first + LANE] for tensor in inputs]
+        count = len(lanes[0])
+        filled = [
+            torch.cat([lane, lane.new_zeros(LANE - count, *lane.shape[1:])]).to(device)
+            for lane in lanes
+        ]
+        results.append(work(*filled)[:count])
+    return torch.cat(results)

@@ -1,0 +1,271 @@
+"""One part of a run, from the command to its result: begin, or go on, or answer "complete"."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from genctl import config as configs
+from genctl import files
+from genctl.checkpoint import State, resume
+from genctl.config import Config
+from genctl.curves import TensorBoard
+from genctl.data.base import Images
+from genctl.devices import choose_device, choose_precision, device_name
+from genctl.errors import (
+    CannotCreate,
+    ConfigError,
+    Diverged,
+    GenctlError,
+    Interrupted,
+    OutOfMemory,
+)
+from genctl.model import Model
+from genctl.run import Run, describe_environment
+from genctl.signals import Requests, listen
+from genctl.trainer import Budget, Trainer
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What ``genctl train`` was asked to do."""
+
+    config: Config
+    path: Path  # the run directory
+    device: str = "auto"
+    max_time: float | None = None  # seconds
+    fresh: bool = False
+    started: float = field(default_factory=time.monotonic)  # when the process began
+
+
+class Listener(Protocol):
+    """Who is told how a run goes."""
+
+    def say(self, text: str) -> None:
+        """Something worth knowing."""
+
+    def warn(self, text: str) -> None:
+        """Something the user should look at."""
+
+    def progress(self, trainer: Trainer, budget: Budget) -> None:
+        """A line of metrics was written."""
+
+
+def train(request: Request, listener: Listener) -> Result:
+    """Train until the budget is spent, from the beginning or from where the run stands.
+
+    Returns:
+        The JSON of the contract: run, status, images, seconds, images_per_second, model, samples,
+        metrics.
+
+    Raises:
+        GenctlError: with the exit code that scripts rely on.
+    """
+    with listen() as requests:
+        run = Run(request.path)
+        if request.fresh and run.path.exists():
+            if not run.exists:
+                raise CannotCreate(f"cannot use {run}: it is no run of genctl; choose another name")
+            listener.say(f"renamed the old run to {run.move_aside()}")
+        run.create()
+        with run.locked():
+            _accept(run, request.config, listener)
+            done = _answered(run, request, listener)
+            if done is not None:
+                return done
+            return _Part(request, run, requests, listener).play()
+
+
+def _accept(run: Run, config: Config, listener: Listener) -> None:
+    """Write the config of a new run; refuse to go on with other settings in an old one."""
+    if run.exists:
+        old = configs.load(str(run.config))
+        changed = configs.differences(old, config)
+        if changed:
+            raise ConfigError(
+                [f"{run.config}: this run has other settings; use --fresh or another --name"]
+                + [f"{run.config}: {line}" for line in changed]
+            )
+        before, now = old.training.images, config.training.images
+        if before != now:
+            listener.say(f"training.images goes from {before:,} to {now:,}")
+            if config.optimizer.decay != "none":
+                listener.warn(
+                    f"the learning rate followed a schedule that ended at {before:,} images; "
+                    "from here it follows the one for the new budget"
+                )
+    files.write_whole(run.config, configs.dump(config).encode())
+
+
+def _answered(run: Run, request: Request, listener: Listener) -> Result | None:
+    """The result of a run that has nothing left to do."""
+    result = run.read_result()
+    if result.get("status") == "diverged":
+        raise Diverged(
+            f"{run} diverged at {result.get('images', 0):,} images and would again; "
+            "change its settings, or start it anew with --fresh"
+        )
+    if result.get("status") != "complete" or not run.model.exists():
+        return None
+    enough_images = result.get("images", 0) >= request.config.training.images
+    spent = result.get("stopped_by") == "time" and request.max_time is not None
+    enough_time = spent and result.get("max_time", 0) >= (request.max_time or 0)
+    if not (enough_images or enough_time):
+        return None
+    listener.say(f"{run} is already complete")
+    return result
+
+
+class _Part:
+    """What one process adds to a run."""
+
+    def __init__(self, request: Request, run: Run, requests: Requests, listener: Listener) -> None:
+        self.request, self.run = request, run
+        self.requests, self.listener = requests, listener
+        self.seconds_before = 0.0
+        self.trainer: Trainer | None = None
+
+    def elapsed(self) -> float:
+        """Seconds that all parts of the run took, set-up included."""
+        return self.seconds_before + time.monotonic() - self.request.started
+
+    def play(self) -> Result:
+        """Train, and leave a result behind however it ends."""
+        self.run.result.unlink(missing_ok=True)  # from now on the run is not complete
+        try:
+            with _memory_errors():
+                ended_by = self._train()
+        except (Diverged, Interrupted, GenctlError) as error:
+            status = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
+            result = self._result(status, str(error))
+            self.run.write_result(result)
+            error.result = result  # type: ignore[attr-defined]
+            raise
+        result = self._result("complete", ended_by)
+        self.run.write_result(result)
+        return result
+
+    def _train(self) -> str:
+        config, run = self.request.config, self.run
+        device = choose_device(self.request.device)
+        torch.set_flush_denormal(True)
+        data, held_out = load_data(config)
+        self.requests.raise_if_ending("nothing was trained yet")
+        files.remove_leftovers(run.path)
+        files.remove_leftovers(run.samples)
+        files.remove_leftovers(run.checkpoints)
+        model = Model(config, len(data.classes)).to(device)
+        state = State(config, model)
+        facts = resume(state, run, self.listener.warn)
+        self.seconds_before = facts.get("seconds", 0.0)
+        precision = facts.get("precision") or choose_precision(config.training.precision, device)
+        self._note_environment(device, precision, data, resumed=bool(facts))
+        run.cut_metrics(state.images)
+        scalars = TensorBoard(run.tensorboard, state.images)
+        budget = self._budget(state.images)
+        try:
+            self.trainer = Trainer(
+                config,
+                state,
+                data.to(device),
+                held_out,
+                run,
+                precision,
+                self.requests,
+                scalars,
+                lambda trainer: self.listener.progress(trainer, budget),
+            )
+            self.listener.say(
+                f"{'resuming' if facts else 'training'} {run} on {device} in {precision}"
+                + (f" from {state.images:,} images" if facts else "")
+            )
+            return self.trainer.train(budget, self.elapsed)
+        finally:
+            scalars.close()
+
+    def _budget(self, images_seen: int) -> Budget:
+        return Budget(self.request.config.training.images, self.request.max_time, reserve=3.0)
+
+    def _note_environment(
+        self, device: torch.device, precision: str, data: Images, resumed: bool
+    ) -> None:
+        """Write environment.json; say so where a resumed run cannot be bit for bit the same."""
+        now = describe_environment() | {
+            "device": device.type,
+            "device_name": device_name(device),
+            "precision": precision,
+            "data": data.digest(),
+        }
+        if resumed and self.run.environment.exists():
+            before = json.loads(self.run.environment.read_text(encoding="utf-8"))
+            if before.get("data") != now["data"]:
+                raise ConfigError(
+                    [f"{self.run}: the images of data.kind {self.request.config.data.kind} are not "
+                     "those that the run began with; use --fresh"]
+                )  # fmt: skip
+            changed = [
+                f"{key} {before.get(key)} -> {now[key]}"
+                for key in ("genctl", "torch", "device", "device_name", "threads")
+                if before.get(key) != now[key]
+            ]
+            now["bit_exact"] = before.get("bit_exact", True) and not changed
+            if changed:
+                self.listener.warn(
+                    f"resumed in another environment ({'; '.join(changed)}): the result will not "
+                    "be bit for bit that of an uninterrupted run"
+                )
+        files.write_whole(self.run.environment, (json.dumps(now, indent=2) + "\n").encode())
+
+    def _result(self, status: str, stopped_by: str) -> Result:
+        trainer, run = self.trainer, self.run
+        images = trainer.state.images if trainer else 0
+        samples = run.sample_path(images)
+        return {
+            "run": str(run),
+            "status": status,
+            "images": images,
+            "seconds": round(self.elapsed(), 2),
+            "images_per_second": round(trainer.images_per_second, 1) if trainer else 0.0,
+            "model": str(run.model) if run.model.exists() else None,
+            "samples": str(samples) if samples.exists() else None,
+            "metrics": trainer.latest if trainer else {},
+            "stopped_by": stopped_by,
+            "max_time": self.request.max_time,
+        }
+
+
+def load_data(config: Config) -> tuple[Images, Images]:
+    """The training images and the held-out ones, checked against the condition and the networks.
+
+    Raises:
+        ConfigError: the settings do not go together.
+        Unavailable, BadContent, MissingInput: the data is not to be had.
+    """
+    data, held_out = config.data.load("train"), config.data.load("test")
+    config.condition.check(labelled=bool(data.classes))
+    return data, held_out
+
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Tell a full memory as what it is."""
+    advice = "set a smaller training.batch_size and run the same command again"
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError):
+        raise OutOfMemory(f"out of memory: {advice}") from None
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise OutOfMemory(f"out of memory: {advice}") from None
+

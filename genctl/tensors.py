@@ -1,0 +1,106 @@
+"""Safetensors files that carry a digest of everything in them. No pickle, ever."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from genctl.errors import BadContent, MissingInput
+from genctl.files import write_whole
+
+FORMAT = 1
+LARGEST_HEADER = 4 * 1024 * 1024  # bytes of names, shapes and settings
+
+
+def write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> str:
+    """Write tensors and JSON-able facts to one file, whole or not at all.
+
+    Returns:
+        The SHA-256 digest that the file carries.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(facts, sort_keys=True)
+    digest = _digest(tensors, text)
+    header = {"format": f"genctl {FORMAT}", "facts": text, "sha256": digest}
+    write_whole(path, save(tensors, header))
+    return digest
+
+
+def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]:
+    """Read what ``write`` wrote, and refuse anything else.
+
+    Args:
+        path: the file.
+        kind: the value that ``facts["kind"]`` must have.
+
+    Returns:
+        The tensors, the facts and the digest of both.
+
+    Raises:
+        MissingInput: the file is not there or cannot be read.
+        BadContent: it is not such a file, or not a single bit of it may be trusted.
+    """
+    content = _content(path)
+    header = _header(content, path)
+    if not str(header.get("format", "")).startswith("genctl "):
+        raise BadContent(f"cannot use {path}: not written by genctl; give a model.safetensors")
+    if header["format"] != f"genctl {FORMAT}":
+        raise BadContent(
+            f"cannot use {path}: its format is {header['format']!r}; a newer genctl is needed"
+        )
+    try:
+        tensors = load(content)
+        facts = json.loads(header["facts"])
+    except (SafetensorError, KeyError, ValueError, RecursionError) as error:
+        raise BadContent(f"cannot use {path}: damaged: {_short(error)}; get it again") from None
+    digest = _digest(tensors, header["facts"])
+    if header.get("sha256") != digest:
+        raise BadContent(f"cannot use {path}: SHA-256 mismatch, so it was changed; get it again")
+    if facts.get("kind") != kind:
+        raise BadContent(f"cannot use {path}: it holds a {facts.get('kind')}, not a {kind}")
+    return tensors, facts, digest
+
+
+def require_finite(tensors: dict[str, Tensor], path: Path) -> None:
+    """Refuse weights that are not numbers."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise BadContent(f"cannot use {path}: {name} holds values that are not finite")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MissingInput(f"cannot read {path}: {error.strerror}; check the path") from None
+
+
+def _header(content: bytes, path: Path) -> dict[str, str]:
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 8 or length > min(len(content) - 8, LARGEST_HEADER):
+        raise BadContent(
+            f"cannot use {path}: not a safetensors file, or truncated at {len(content):,} bytes"
+        )
+    try:
+        header = json.loads(content[8 : 8 + length])
+        return dict(header.get("__metadata__") or {})
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise BadContent(f"cannot use {path}: damaged header: {_short(error)}") from None
+
+
+def _digest(tensors: dict[str, Tensor], facts: str) -> str:
+    sha = hashlib.sha256(facts.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        sha.update(repr((name, str(tensor.dtype), tuple(tensor.shape))).encode())
+        sha.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return sha.hexdigest()
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

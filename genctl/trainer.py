@@ -1,0 +1,211 @@
+"""The loop: turns, average, metrics, pictures, checkpoints."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+from typing import Any, Protocol
+
+import torch
+
+from genctl import files, images, model_file, sampling
+from genctl.batches import Batch, Batches
+from genctl.checkpoint import State
+from genctl.config import Config
+from genctl.data.base import Images
+from genctl.devices import autocast
+from genctl.exhibit import Exhibit
+from genctl.framing import read_framing
+from genctl.model import Model
+from genctl.objectives.base import Turn
+from genctl.run import Run
+from genctl.signals import Requests
+
+
+class Scalars(Protocol):
+    """Where curves go besides metrics.jsonl."""
+
+    def write(self, images_seen: int, scalars: dict[str, float]) -> None:
+        """Take the scalars of one line of metrics."""
+
+    def show(self, images_seen: int, grid: torch.Tensor) -> None:
+        """Take a grid of samples, (C, height, width) uint8."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a run is over."""
+
+    images: int
+    seconds: float | None = None  # of all parts of the run together
+    reserve: float = 0.0  # seconds that the last save will take
+
+    def progress(self, images_seen: int, elapsed: float) -> float:
+        """The share of the run that is done, 0 to 1."""
+        share = images_seen / self.images
+        if self.seconds is not None:
+            share = max(share, elapsed / max(self.seconds - self.reserve, 1e-9))
+        return min(share, 1.0)
+
+
+class Trainer:
+    """Trains the networks of one run, from wherever its state stands."""
+
+    def __init__(
+        self,
+        config: Config,
+        state: State,
+        data: Images,
+        held_out: Images,
+        run: Run,
+        precision: str,
+        requests: Requests,
+        scalars: Scalars,
+        report: Callable[["Trainer"], None],
+    ) -> None:
+        training = config.training
+        self.config, self.state, self.data, self.run = config, state, data, run
+        self.precision, self.requests = precision, requests
+        self.scalars, self.report = scalars, report
+        self.turns = config.objective.turns()
+        self.batches = Batches(
+            data, config.condition, config.networks.z_width, training.batch_size, training.seed
+        )
+        self.exhibit = Exhibit(state.model, held_out, training.seed)
+        self.framing = read_framing(data, config.data.source_size)
+        self.images_per_step = training.batch_size * max(turn.repeats for turn in self.turns)
+        self.latest: dict[str, float] = {}  # terms in the last line of metrics
+        self.rates: list[float] = []  # images a second between two lines of metrics
+        self._lap_started = time.monotonic()
+        self._lap_images = state.images
+
+    def train(self, budget: Budget, elapsed: Callable[[], float]) -> str:
+        """Play until the budget is spent; returns what ended the run: ``images`` or ``time``.
+
+        Raises:
+            Diverged: a loss or a weight is no longer finite; the last checkpoint is good.
+            Interrupted: a signal asked for the end; a checkpoint was written.
+        """
+        self.elapsed = elapsed
+        self.state.model.train()
+        self._lap_started = time.monotonic()
+        while (progress := budget.progress(self.state.images, elapsed())) < 1:
+            self.step(progress)
+            if self.passed(self.config.training.log_every):
+                self.log()
+            if self.passed(self.config.training.checkpoint_every):
+                self.save_all()
+            if self.requests.checkpoint:
+                self.requests.checkpoint = False
+                self.save_checkpoint()
+            if self.requests.ending is not None:
+                self.save_checkpoint()
+                self.save_model()
+                self.requests.raise_if_ending(f"checkpoint at {self.state.images:,} images")
+        self.save_all()
+        return "images" if self.state.images >= budget.images else "time"
+
+    def step(self, progress: float) -> None:
+        """Take every turn of the objective once, then average the weights."""
+        self.set_rates(progress)
+        for turn in self.turns:
+            self.state.model.let_learn(turn.learners)
+            for repeat in range(turn.repeats):
+                number = self.state.step * turn.repeats + repeat
+                self.play(turn, self.batches.batch(turn.name, number, self.state.step, progress))
+        self.state.step += 1
+        self.state.images += self.images_per_step
+        self.state.average.update(self.state.model, self.average_keeps())
+        if self.data.device.type == "cpu" or self.state.step % 50 == 0:  # a GPU would have to wait
+            self.state.meter.require_finite()
+
+    def play(self, turn: Turn, batch: Batch) -> None:
+        """One optimizer step of the learners of ``turn``."""
+        with autocast(self.precision, self.data.device):
+            terms = self.config.objective.terms(turn, self.state.model, batch)
+        learners = [
+            self.state.optimizers[role] for role in turn.learners if role in self.state.optimizers
+        ]
+        for optimizer in learners:
+            optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()
+        for optimizer in learners:
+            optimizer.step()
+        self.state.meter.add(turn.name, terms)
+
+    def set_rates(self, progress: float) -> None:
+        """Give every optimizer the step size of the moment."""
+        factor = self.config.optimizer.rate_factor(self.state.images, progress)
+        for role, optimizer in self.state.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self.config.optimizer.base_rate(role) * factor
+
+    def average_keeps(self) -> float:
+        """The share of the average that one step keeps."""
+        training = self.config.training
+        warm = training.average_warmup * self.state.images
+        half_life = min(training.average_half_life, warm) if training.average_warmup else (
+            training.average_half_life
+        )  # fmt: skip
+        return float(0.5 ** (self.images_per_step / half_life)) if half_life else 0.0
+
+    def passed(self, every: int) -> bool:
+        """Whether the last step went past a multiple of ``every`` images."""
+        return self.state.images // every > (self.state.images - self.images_per_step) // every
+
+    # -- what is kept -----------------------------------------------------------------------------
+
+    def log(self) -> None:
+        """Write a line of metrics."""
+        self.latest = self.state.meter.means()
+        now = time.monotonic()
+        self.rates.append((self.state.images - self._lap_images) / (now - self._lap_started))
+        record: dict[str, Any] = {"images": self.state.images, "seconds": round(self.elapsed(), 3)}
+        self.run.log(record | {"terms": self.latest})
+        self.scalars.write(self.state.images, self.latest)
+        self.report(self)
+        self._lap_started, self._lap_images = time.monotonic(), self.state.images
+
+    def save_all(self) -> None:
+        """Write checkpoint, model and grid, then drop what is too old."""
+        started = time.monotonic()
+        self.save_checkpoint()
+        self.save_model()
+        self.save_samples()
+        self.run.prune(self.config.training.keep)
+        self._lap_started += time.monotonic() - started
+
+    def save_checkpoint(self) -> None:
+        """Write everything that resuming needs."""
+        facts = {"seconds": self.elapsed(), "precision": self.precision}
+        self.state.save(self.run.checkpoint_path(self.state.images), facts)
+
+    def save_model(self) -> None:
+        """Write the averaged networks that drawing needs."""
+        facts = model_file.Facts(
+            self.config, self.data.classes, self.framing, self.state.images
+        )
+        model_file.write(self.run.model, self.averaged, self.class_codes(), facts)
+
+    def save_samples(self) -> None:
+        """Write the grid of samples, the same z and conditions as ever."""
+        grid = self.exhibit.draw(self.averaged)
+        files.write_whole(self.run.sample_path(self.state.images), images.png(grid))
+        self.scalars.show(self.state.images, grid)
+
+    @property
+    def averaged(self) -> Model:
+        """The networks that are drawn from."""
+        return self.state.average.model
+
+    def class_codes(self) -> torch.Tensor:
+        """The code of each class (classes, width)."""
+        return self.config.condition.class_codes(
+            partial(sampling.encode, self.averaged), self.data
+        )
+
+    @property
+    def images_per_second(self) -> float:
+        """The steady rate: the median between lines of metrics, the first left out as warm-up."""
+        return median(self.rates[1:] or self.rates or [0.0])

@@ -1,0 +1,30 @@
+"""The settings of a training run that belong to no network and no objective."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from genctl.settings import Bookkeeping, Settings
+
+
+class TrainingSettings(Settings):
+    """How long, in which batches, and what is kept."""
+
+    images: Annotated[PositiveInt, Bookkeeping()] = 1_000_000
+    """Training budget, counted in real images that the critic has seen."""
+    batch_size: int = Field(default=64, ge=2, le=65536)
+    """Images in a batch."""
+    seed: NonNegativeInt = 0
+    """Where all randomness of the run comes from."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`bf16` computes most products in bfloat16; `auto` does where the machine is made for it."""
+    average_half_life: NonNegativeFloat = 10_000
+    """Images after which a weight counts half in the average that is sampled from."""
+    average_warmup: float = Field(default=0.05, ge=0, le=1)
+    """The half-life is at most this share of the images seen so far."""
+    checkpoint_every: Annotated[PositiveInt, Bookkeeping()] = 100_000
+    """Images from one checkpoint, with its grid of samples, to the next."""
+    log_every: Annotated[PositiveInt, Bookkeeping()] = 5_000
+    """Images from one line of metrics to the next."""
+    keep: Annotated[PositiveInt, Bookkeeping()] = 2
+    """Checkpoints that are kept."""

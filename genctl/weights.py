@@ -1,0 +1,66 @@
+"""Weights and optimizer memory as flat tensors with names, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn, optim
+
+from genctl.errors import BadContent
+
+
+def prefixed(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``{"weight": w}`` as ``{"prefix.weight": w}``."""
+    return {f"{prefix}.{name}": tensor for name, tensor in values.items()}
+
+
+def without_prefix(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The entries below ``prefix``, named without it."""
+    start = f"{prefix}."
+    return {name[len(start) :]: value for name, value in values.items() if name.startswith(start)}
+
+
+def optimizer_tensors(optimizer: optim.Optimizer) -> dict[str, Tensor]:
+    """Everything an optimizer remembers, as ``index.name``."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": tensor for index, entry in state.items() for name, tensor in entry.items()
+    }
+
+
+def restore_optimizer(optimizer: optim.Optimizer, values: Mapping[str, Tensor]) -> None:
+    """Give an optimizer back what ``optimizer_tensors`` took."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in values.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def load_weights(network: nn.Module, values: Mapping[str, Tensor], path: Path) -> None:
+    """Fill a network, refusing weights that are not exactly its own.
+
+    Raises:
+        BadContent: naming the first three differences.
+    """
+    expected = network.state_dict()
+    differences = [f"{name} is missing" for name in expected.keys() - values.keys()]
+    differences += [f"{name} is unknown" for name in values.keys() - expected.keys()]
+    differences += [
+        f"{name} has shape {tuple(values[name].shape)}, not {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in values and values[name].shape != tensor.shape
+    ]
+    differences += [
+        f"{name} is {values[name].dtype}, not {tensor.dtype}"
+        for name, tensor in expected.items()
+        if name in values and values[name].dtype != tensor.dtype
+    ]
+    if differences:
+        raise BadContent(
+            f"cannot use {path}: it does not fit its own config: "
+            f"{'; '.join(sorted(differences)[:3])}"
+        )
+    network.load_state_dict(values)
