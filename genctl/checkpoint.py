@@ -6,21 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from torch import optim
-
 from genctl import tensors
+from genctl.adam import Adam
 from genctl.config import Config
 from genctl.errors import BadContent, Diverged, GenctlError
 from genctl.meter import Meter
 from genctl.model import Average, Model
 from genctl.run import Run
-from genctl.weights import (
-    load_weights,
-    optimizer_tensors,
-    prefixed,
-    restore_optimizer,
-    without_prefix,
-)
+from genctl.weights import load_weights, prefixed, without_prefix
 
 
 class State:
@@ -30,8 +23,8 @@ class State:
         self.config = config
         self.model = model
         self.average = Average(model)
-        built = {role: config.optimizer.build(role, net) for role, net in model.roles.items()}
-        self.optimizers: dict[str, optim.Optimizer] = {
+        built = {role: config.optimizer.build(net) for role, net in model.roles.items()}
+        self.optimizers: dict[str, Adam] = {
             role: optimizer for role, optimizer in built.items() if optimizer is not None
         }
         self.meter = Meter()
@@ -49,7 +42,7 @@ class State:
         content |= prefixed("average", self.average.model.state_dict())
         content |= prefixed("meter", sums)
         for role, optimizer in self.optimizers.items():
-            content |= prefixed(f"optimizer.{role}", optimizer_tensors(optimizer))
+            content |= prefixed(f"optimizer.{role}", optimizer.state())
         try:
             tensors.require_finite(content, path)
         except BadContent as error:
@@ -71,7 +64,7 @@ class State:
         load_weights(self.model, without_prefix("model", content), path)
         load_weights(self.average.model, without_prefix("average", content), path)
         for role, optimizer in self.optimizers.items():
-            restore_optimizer(optimizer, without_prefix(f"optimizer.{role}", content))
+            optimizer.restore(without_prefix(f"optimizer.{role}", content))
         self.meter.restore(without_prefix("meter", content), facts["meter"])
         self.step, self.images = facts["step"], facts["images"]
         return facts

@@ -246,7 +246,9 @@ def _keys(section: str, kind: str | None) -> list[str]:
 def _elsewhere(key: str) -> str:
     """Points to the same word in another section."""
     for section in Config.model_fields:
-        kind_list: list[str | None] = list(kinds(FOLDERS[section])) if section in FOLDERS else [None]
+        kind_list: list[str | None] = (
+            list(kinds(FOLDERS[section])) if section in FOLDERS else [None]
+        )
         if any(key in _keys(section, kind) for kind in kind_list):
             return f"; did you mean {section}.{key}?"
     return ""

@@ -11,17 +11,17 @@ class TensorBoard:
     def __init__(self, folder: Path, images_seen: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder), purge_step=images_seen or None)  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(folder), purge_step=images_seen or None)
 
     def write(self, images_seen: int, scalars: dict[str, float]) -> None:
         """Add one point to each curve; the horizontal axis is images."""
         for name, value in scalars.items():
-            self._writer.add_scalar(name, value, images_seen)  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(name, value, images_seen)
 
     def show(self, images_seen: int, grid: torch.Tensor) -> None:
         """Add a grid of samples."""
-        self._writer.add_image("samples", grid, images_seen)  # type: ignore[no-untyped-call]
+        self._writer.add_image("samples", grid, images_seen)
 
     def close(self) -> None:
         """Write out what is still in memory."""
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()

@@ -1,6 +1,5 @@
 """The grid of samples that a run writes again and again: same z, same conditions every time."""
 
-import torch
 from torch import Tensor
 
 from genctl import images, sampling
@@ -32,4 +31,3 @@ class Exhibit:
         return images.grid(
             [[picture, *row] for picture, row in zip(pictures, rows, strict=True)], lead=4
         )
-

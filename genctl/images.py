@@ -15,6 +15,7 @@ from genctl.errors import BadContent, MissingInput
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+GROUND = 64  # level of what lies between the pictures of a grid
 MOST_PIXELS = 50_000_000  # refused before decoding; a large camera's picture passes
 
 
@@ -94,7 +95,9 @@ def grid(rows: list[list[Tensor]], gap: int = 2, lead: int = 0) -> Tensor:
     channels, height, width = rows[0][0].shape
     columns = max(map(len, rows))
     across = columns * (width + gap) + gap + lead
-    sheet = torch.full((channels, len(rows) * (height + gap) + gap, across), 64, dtype=torch.uint8)
+    sheet = torch.full(
+        (channels, len(rows) * (height + gap) + gap, across), GROUND, dtype=torch.uint8
+    )
     for i, row in enumerate(rows):
         top = gap + i * (height + gap)
         for j, image in enumerate(row):

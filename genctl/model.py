@@ -18,9 +18,7 @@ DRAWING = ("generator", "encoder")
 class Model(nn.Module):
     """x = G(z, E(c)), with whatever else the objective needs to train the two."""
 
-    def __init__(
-        self, config: Config, classes: int, roles: Iterable[str] | None = None
-    ) -> None:
+    def __init__(self, config: Config, classes: int, roles: Iterable[str] | None = None) -> None:
         """Build the networks of ``roles``, by default all that the objective asks for."""
         super().__init__()
         self.condition = config.condition

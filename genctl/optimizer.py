@@ -10,7 +10,9 @@ from pydantic import Field, NonNegativeInt, PositiveFloat
 from genctl.settings import Settings
 
 if TYPE_CHECKING:
-    from torch import nn, optim
+    from torch import nn
+
+    from genctl.adam import Adam
 
 Rate = Annotated[float, Field(gt=0, le=1e30)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -36,21 +38,17 @@ class OptimizerSettings(Settings):
     decay_from: float = Field(default=0.0, ge=0, lt=1)
     """Share of the run after which they begin to fall."""
 
-    def build(self, role: str, network: nn.Module) -> optim.Optimizer | None:
-        """The optimizer of one role; None for a network that has nothing to learn."""
-        from torch.optim import Adam
+    def build(self, network: nn.Module) -> Adam | None:
+        """The optimizer of one network; None for one that has nothing to learn."""
+        from genctl.adam import Adam
 
         parameters = list(network.parameters())
-        if not parameters:
-            return None
-        return Adam(
-            parameters, lr=self.base_rate(role), betas=self.betas, eps=self.epsilon, fused=True
-        )
+        return Adam(parameters, self.betas, self.epsilon) if parameters else None
 
-    def base_rate(self, role: str) -> float:
-        """The step size of ``role`` before warm-up and decay."""
+    def rate(self, role: str, images: int, progress: float) -> float:
+        """The step size of ``role`` after ``images``, at ``progress`` (0 to 1) of the run."""
         own = {"critic": self.critic_learning_rate, "encoder": self.encoder_learning_rate}
-        return own.get(role) or self.learning_rate
+        return (own.get(role) or self.learning_rate) * self.rate_factor(images, progress)
 
     def rate_factor(self, images: int, progress: float) -> float:
         """What the step sizes are multiplied by after ``images``, at ``progress`` (0 to 1)."""

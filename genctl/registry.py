@@ -52,5 +52,5 @@ class OneOf:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        answers = Union[tuple(kinds(self.folder).values())]  # noqa: UP007 (built at run time)
+        answers: Any = Union[tuple(kinds(self.folder).values())]  # noqa: UP007 (built at run time)
         return handler.generate_schema(Annotated[answers, Field(discriminator="kind")])

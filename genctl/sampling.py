@@ -14,18 +14,23 @@ from genctl.model import Model
 from genctl.randomness import generator
 
 LANE = 64  # images; on a GPU more would be faster, but a picture must not depend on it
-NOISE_BLOCK = 256  # samples whose noise is drawn together
+BLOCK = 256  # samples whose noise is drawn together
 
 
 def noise(seed: int, first: int, count: int, width: int) -> Tensor:
     """z (count, width) of the samples ``first``, ``first + 1``, … of ``seed``."""
-    blocks = range(first // NOISE_BLOCK, (first + count - 1) // NOISE_BLOCK + 1)
-    drawn = [
-        torch.randn(NOISE_BLOCK, width, generator=generator(seed, "sample", block))
-        for block in blocks
-    ]
-    start = first - blocks[0] * NOISE_BLOCK
-    return torch.cat(drawn)[start : start + count]
+
+    def block(number: int) -> Tensor:
+        return torch.randn(BLOCK, width, generator=generator(seed, "sample", number))
+
+    return from_blocks(block, first, count)
+
+
+def from_blocks(block: Callable[[int], Tensor], first: int, count: int) -> Tensor:
+    """``count`` rows from ``first`` on of what ``block(0)``, ``block(1)``, … would be together."""
+    numbers = range(first // BLOCK, (first + count - 1) // BLOCK + 1)
+    start = first - numbers[0] * BLOCK
+    return torch.cat([block(number) for number in numbers])[start : start + count]
 
 
 def draw(model: Model, z: Tensor, codes: Tensor) -> Tensor:

@@ -255,7 +255,6 @@ def load_data(config: Config) -> tuple[Images, Images]:
     return data, held_out
 
 
-
 @contextmanager
 def _memory_errors() -> Iterator[None]:
     """Tell a full memory as what it is."""
@@ -268,4 +267,3 @@ def _memory_errors() -> Iterator[None]:
         if "can't allocate memory" not in str(error):
             raise
         raise OutOfMemory(f"out of memory: {advice}") from None
-

@@ -108,7 +108,6 @@ class Trainer:
 
     def step(self, progress: float) -> None:
         """Take every turn of the objective once, then average the weights."""
-        self.set_rates(progress)
         for turn in self.turns:
             self.state.model.let_learn(turn.learners)
             for repeat in range(turn.repeats):
@@ -124,22 +123,14 @@ class Trainer:
         """One optimizer step of the learners of ``turn``."""
         with autocast(self.precision, self.data.device):
             terms = self.config.objective.terms(turn, self.state.model, batch)
-        learners = [
-            self.state.optimizers[role] for role in turn.learners if role in self.state.optimizers
-        ]
-        for optimizer in learners:
-            optimizer.zero_grad(set_to_none=True)
+        learners = [role for role in turn.learners if role in self.state.optimizers]
+        for role in learners:
+            self.state.optimizers[role].forget_gradients()
         torch.stack(list(terms.values())).sum().backward()
-        for optimizer in learners:
-            optimizer.step()
+        for role in learners:
+            rate = self.config.optimizer.rate(role, self.state.images, batch.progress)
+            self.state.optimizers[role].step(rate)
         self.state.meter.add(turn.name, terms)
-
-    def set_rates(self, progress: float) -> None:
-        """Give every optimizer the step size of the moment."""
-        factor = self.config.optimizer.rate_factor(self.state.images, progress)
-        for role, optimizer in self.state.optimizers.items():
-            for group in optimizer.param_groups:
-                group["lr"] = self.config.optimizer.base_rate(role) * factor
 
     def average_keeps(self) -> float:
         """The share of the average that one step keeps."""
@@ -183,9 +174,7 @@ class Trainer:
 
     def save_model(self) -> None:
         """Write the averaged networks that drawing needs."""
-        facts = model_file.Facts(
-            self.config, self.data.classes, self.framing, self.state.images
-        )
+        facts = model_file.Facts(self.config, self.data.classes, self.framing, self.state.images)
         model_file.write(self.run.model, self.averaged, self.class_codes(), facts)
 
     def save_samples(self) -> None:
@@ -201,9 +190,7 @@ class Trainer:
 
     def class_codes(self) -> torch.Tensor:
         """The code of each class (classes, width)."""
-        return self.config.condition.class_codes(
-            partial(sampling.encode, self.averaged), self.data
-        )
+        return self.config.condition.class_codes(partial(sampling.encode, self.averaged), self.data)
 
     @property
     def images_per_second(self) -> float:

@@ -1,11 +1,11 @@
-"""Weights and optimizer memory as flat tensors with names, and back."""
+"""Weights as flat tensors with names, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
 
 from genctl.errors import BadContent
 
@@ -19,24 +19,6 @@ def without_prefix(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tenso
     """The entries below ``prefix``, named without it."""
     start = f"{prefix}."
     return {name[len(start) :]: value for name, value in values.items() if name.startswith(start)}
-
-
-def optimizer_tensors(optimizer: optim.Optimizer) -> dict[str, Tensor]:
-    """Everything an optimizer remembers, as ``index.name``."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{index}.{name}": tensor for index, entry in state.items() for name, tensor in entry.items()
-    }
-
-
-def restore_optimizer(optimizer: optim.Optimizer, values: Mapping[str, Tensor]) -> None:
-    """Give an optimizer back what ``optimizer_tensors`` took."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in values.items():
-        index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def load_weights(network: nn.Module, values: Mapping[str, Tensor], path: Path) -> None:

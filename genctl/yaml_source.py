@@ -50,7 +50,7 @@ _CORE_SCHEMA = {
     ),
 }
 for _name, (_pattern, _first) in _CORE_SCHEMA.items():
-    _Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+    _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first
     )
 
@@ -93,16 +93,24 @@ def _refuse_tags_and_depth(text: str, name: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > DEEPEST_NESTING:
-            line = event.start_mark.line + 1
-            raise ConfigError([f"{name}:{line}: nested more than {DEEPEST_NESTING} levels deep"])
+            raise ConfigError(
+                [f"{name}:{_line(event)}: nested more than {DEEPEST_NESTING} levels deep"]
+            )
         tag = getattr(event, "tag", None)
         if tag is not None:
             line = event.start_mark.line + 1
-            raise ConfigError([f"{name}:{line}: the tag {tag!r} is not allowed; write plain values"])
+            raise ConfigError(
+                [f"{name}:{line}: the tag {tag!r} is not allowed; write plain values"]
+            )
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
-    return yaml.parse(text, Loader=_Loader)  # type: ignore[no-any-return, no-untyped-call]
+    events: Iterator[yaml.Event] = yaml.parse(text, Loader=_Loader)
+    return events
 
 
 class _Reader:

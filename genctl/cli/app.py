@@ -6,7 +6,12 @@ from typing import Any
 import typer
 
 from genctl import __version__
+from genctl.cli import configs
 from genctl.cli.console import Console
+from genctl.cli.encode import encode
+from genctl.cli.reproduce import reproduce
+from genctl.cli.runs import runs
+from genctl.cli.sample import sample
 from genctl.cli.train import train
 from genctl.errors import UsageError
 
@@ -20,7 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(train)
+for command in (train, sample, encode, reproduce, runs):
+    app.command()(command)
+app.add_typer(configs.app, name="configs")
 
 
 @app.callback(invoke_without_command=True)

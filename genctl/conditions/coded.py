@@ -35,8 +35,8 @@ class Coded(Condition):
         return self.width
 
     @abstractmethod
-    def look(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The plain codes (B, width) of what ``batch`` shows, and what the encoder lowers."""
+    def look(self, encoder: nn.Module, batch: Batch) -> Codes:
+        """The plain codes of what ``batch`` shows, and what the encoder lowers."""
 
     def codes(self, encoder: nn.Module, batch: Batch) -> Codes:
         """Jittered codes, a share of them replaced by noise.
@@ -48,16 +48,15 @@ class Coded(Condition):
 
         from genctl.layers.sphere import to_sphere
 
-        code, terms = self.look(encoder, batch)
-        random = batch.random("code")
-        shaken = torch.randn(code.shape, generator=random).to(code)
-        code = to_sphere(code + self.jitter * shaken)
+        plain = self.look(encoder, batch)
+        code, random = plain.generator, batch.random("code")
         is_noise = torch.rand(len(code), 1, generator=random).to(code) < self.noise_share
         noise = to_sphere(torch.randn(code.shape, generator=random).to(code))
+        jitter = self.jitter * torch.randn(code.shape, generator=random).to(code)
         return Codes(
-            generator=torch.where(is_noise, noise, code),
-            critic=code.detach().masked_fill(is_noise, 0),
-            terms=terms,
+            generator=torch.where(is_noise, noise, to_sphere(code + jitter)),
+            critic=to_sphere(plain.critic.detach() + jitter).masked_fill(is_noise, 0),
+            terms=plain.terms,
         )
 
     def noise(self, count: int, random: torch.Generator) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from genctl.conditions.base import Codes
 from genctl.conditions.coded import Coded
 from genctl.errors import ConfigError
 
@@ -35,9 +36,10 @@ class Label(Coded):
 
         return LabelEncoder(classes, self.width)
 
-    def look(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def look(self, encoder: nn.Module, batch: Batch) -> Codes:
         """The codes of the labels."""
-        return encoder(batch.labels), {}
+        code = encoder(batch.labels)
+        return Codes(code, code)
 
     def examples(self, images: Images, count: int) -> Tensor:
         """The first classes."""

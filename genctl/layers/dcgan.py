@@ -59,7 +59,8 @@ class Generator(nn.Module):
         features = linear(style, weight.T).unflatten(1, self.first.weight.shape[1:])
         for norm, up in zip(self.norms, self.up, strict=True):
             features = up(norm(features, style).relu())
-        return features.float().tanh()
+        images: Tensor = features.float().tanh()
+        return images
 
 
 class Critic(nn.Module):
@@ -87,21 +88,25 @@ class Critic(nn.Module):
         return scores
 
 
-class Encoder(nn.Sequential):
+class PooledEncoder(nn.Sequential):
     """Conv2d 3x3, then 4x4 with stride 2, ReLU after each, and the mean over all places."""
 
-    def __init__(self, channels: int, widths: tuple[int, ...], normalized: bool) -> None:
-        layers: list[nn.Module] = []
-        for index, (narrow, wide) in enumerate(pairwise((channels, *widths))):
-            layers.append(
-                nn.Conv2d(narrow, wide, 4, 2, 1, bias=False)
-                if index
-                else nn.Conv2d(narrow, wide, 3, 1, 1, bias=False)
-            )
-            if normalized:
-                layers.append(nn.BatchNorm2d(wide))
-            layers.append(nn.ReLU())
+    def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
+        layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False), nn.ReLU()]
+        for narrow, wide in pairwise(widths):
+            layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), nn.ReLU()]
         super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+class StridedEncoder(nn.Sequential):
+    """Conv2d 3x3 with stride 2, BatchNorm and ReLU after each, and all places side by side."""
+
+    def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
+        layers: list[nn.Module] = []
+        for narrow, wide in pairwise((channels, *widths)):
+            layers += [nn.Conv2d(narrow, wide, 3, 2, 1, bias=False), nn.BatchNorm2d(wide)]
+            layers.append(nn.ReLU())
+        super().__init__(*layers, nn.Flatten())
 
 
 class Posterior(nn.Module):

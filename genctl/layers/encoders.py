@@ -25,7 +25,7 @@ class ImageEncoder(nn.Module):
     def __init__(self, body: nn.Module, width: int, classes: int) -> None:
         super().__init__()
         self.body = body
-        self.head = nn.Linear(width, classes) if classes else Nameless()
+        self.head: nn.Module = nn.Linear(width, classes) if classes else Nameless()
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) -> codes (B, width)."""
@@ -35,6 +35,10 @@ class ImageEncoder(nn.Module):
         """Images -> codes (B, width) and the logits of their classes (B, classes)."""
         code = self(images)
         return code, self.head(code).float()
+
+    def class_directions(self) -> Tensor:
+        """The code (classes, width) that the head takes for the purest of each class."""
+        return to_sphere(self.head.get_parameter("weight"))
 
 
 class Nameless(nn.Module):

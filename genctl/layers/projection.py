@@ -20,4 +20,5 @@ class Projection(nn.Module):
     def forward(self, features: Tensor, code: Tensor) -> Tensor:
         """Features (B, F), codes (B, width) -> scores (B,)."""
         expected = linear(code.to(features), self.agreement) * max(code.shape[1], 1) ** -0.5
-        return self.head(features).squeeze(1).float() + (expected * features).sum(1).float()
+        alone: Tensor = self.head(features).squeeze(1).float()
+        return alone + (expected * features).sum(1).float()

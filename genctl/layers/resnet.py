@@ -29,7 +29,8 @@ class Block(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, width, H, W) -> features of the same shape."""
         inner = self.first(leaky_relu(features, SLOPE))
-        return features + self.last(leaky_relu(inner, SLOPE))
+        change: Tensor = self.last(leaky_relu(inner, SLOPE))
+        return features + change
 
 
 class Resample(nn.Module):

@@ -33,13 +33,16 @@ class Dcgan(Networks):
     critic_normalization: Literal["none", "spectral"] = "none"
     """`spectral` keeps the critic from growing steep; the hinge game wants it."""
     encoder_widths: Widths = (64, 128, 256, 512)
-    """Channels of the encoder: a 3x3 convolution, then one for each halving."""
-    encoder_normalization: Literal["none", "batch"] = "none"
-    """BatchNorm after each convolution of the encoder."""
+    """Channels of the encoder's convolutions."""
+    encoder_style: Literal["pooled", "strided"] = "pooled"
+    """`pooled` is the original design's: 3x3, then 4x4 with stride 2, and the mean over all places.
+    `strided` is quicker and surer: 3x3 with stride 2, BatchNorm, and a linear map of all places."""
 
     def problems(self, size: int) -> dict[str, str]:
         """Each doubling from 4x4 must have its width."""
         doublings = size.bit_length() - 3
+        if size >> len(self.encoder_widths) < 1:
+            return {"encoder_widths": f"{size}x{size} images can be halved {doublings + 2} times"}
         return {
             name: f"{size}x{size} images need {doublings} widths, found {len(getattr(self, name))}"
             for name in ("generator_widths", "critic_widths")
@@ -69,23 +72,27 @@ class Dcgan(Networks):
         )
 
     def encoder(self, shape: Shape, code_width: int) -> nn.Module:
-        """Images -> codes; a linear map is added only where the last width is not the code's."""
+        """Images -> codes; a linear map is added only where the widths do not agree already."""
         from torch import nn
 
-        body = self._encoder_body(shape)
-        if self.encoder_widths[-1] == code_width:
+        body, width = self._encoder_body(shape)
+        if width == code_width:
             return body
-        return nn.Sequential(*body, nn.Linear(self.encoder_widths[-1], code_width))
+        return nn.Sequential(*body, nn.Linear(width, code_width))
 
     def posterior(self, shape: Shape, code_width: int) -> nn.Module:
         """(images, code) -> mean and logarithm of the variance of z."""
         from genctl.layers import dcgan
 
-        width = self.encoder_widths[-1]
-        return dcgan.Posterior(self._encoder_body(shape), width, code_width, self.z_width)
+        body, width = self._encoder_body(shape)
+        return dcgan.Posterior(body, width, code_width, self.z_width)
 
-    def _encoder_body(self, shape: Shape) -> nn.Sequential:
+    def _encoder_body(self, shape: Shape) -> tuple[nn.Sequential, int]:
+        """A stack of layers, and how many features it ends in."""
         from genctl.layers import dcgan
 
-        normalized = self.encoder_normalization == "batch"
-        return dcgan.Encoder(shape.channels, self.encoder_widths, normalized)
+        widths = self.encoder_widths
+        if self.encoder_style == "pooled":
+            return dcgan.PooledEncoder(shape.channels, widths), widths[-1]
+        side = shape.size >> len(widths)
+        return dcgan.StridedEncoder(shape.channels, widths), widths[-1] * side * side

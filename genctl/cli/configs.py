@@ -1,0 +1,93 @@
+"""genctl configs: the presets, and whether a file of your own is right. No torch here."""
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genctl.cli import options
+from genctl.cli.console import console
+
+app = typer.Typer(
+    help="List, show, copy and check configs.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a preset.")]
+
+
+@app.command("list")
+def list_(
+    json: options.Json = False, quiet: options.Quiet = False, debug: options.Debug = False
+) -> None:
+    """List the presets."""
+    with console(json, quiet, debug) as out:
+        from genctl import presets
+
+        summaries = {name: presets.summary(name) for name in presets.names()}
+        width = max(map(len, summaries))
+        lines = [f"{name:{width}}  {summary}" for name, summary in summaries.items()]
+        out.result({"configs": summaries}, "\n".join(lines))
+
+
+@app.command()
+def show(
+    name: Name,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Print a preset, comments and all; with --json every value spelled out."""
+    with console(json, quiet, debug) as out:
+        from genctl import config as configs
+
+        text = configs.read_source(name)
+        out.result(configs.parse(text, name).model_dump(mode="json"), text.rstrip())
+
+
+@app.command()
+def copy(
+    name: Name,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")],
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Copy a preset to a file of your own; an existing file is left alone."""
+    with console(json, quiet, debug) as out:
+        from genctl import files, presets
+        from genctl.errors import CannotCreate
+
+        text = presets.text(name)
+        if file.exists():
+            raise CannotCreate(f"cannot write {file}: it exists; choose another name")
+        files.write_whole(file, text.encode())
+        out.result({"out": str(file)}, str(file))
+
+
+@app.command()
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A YAML file.")],
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Check a config file and tell all its mistakes at once."""
+    with console(json, quiet, debug) as out:
+        from genctl import config as configs
+
+        config = configs.load(file)
+        out.say(f"{file}: fine")
+        out.result({"file": file, "config": config.model_dump(mode="json")})
+
+
+@app.command()
+def schema(
+    json: options.Json = False, quiet: options.Quiet = False, debug: options.Debug = False
+) -> None:
+    """Print the JSON Schema of a config, for editors."""
+    with console(json, quiet, debug) as out:
+        from genctl import config as configs
+
+        found = configs.schema()
+        out.result(found, json_module.dumps(found, indent=2))

@@ -1,0 +1,66 @@
+"""genctl encode: images in, codes out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genctl.cli import options
+from genctl.cli.console import console
+
+
+def encode(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...", help="Images, folders, globs, or a data set as mnist:test."
+        ),
+    ],
+    run: options.RunName = None,
+    runs: options.Runs = Path("runs"),
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="FILE", help="A .npz, .csv, .jsonl or .safetensors file."),
+    ] = Path("codes.npz"),
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="PNG", help="Draw a map of the codes.")
+    ] = None,
+    device: options.Device = "auto",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Turn images into codes; prints the path of the file."""
+    with console(json, quiet, debug) as console_:
+        from genctl import encoding, model_file
+        from genctl import run as run_folder
+        from genctl.devices import choose_device
+        from genctl.errors import UsageError
+
+        if out.suffix not in encoding.FORMATS:
+            raise UsageError(f"--out {out}: must end in one of {', '.join(encoding.FORMATS)}")
+        path = run_folder.find_model(run, runs)
+        if run is None:
+            console_.say(f"encoding with {path}")
+        trained = model_file.read(path, choose_device(device))
+        encoded = encoding.encode(inputs, trained, console_.warn)
+        encoding.write(encoded, out)
+        if plot is not None:
+            encoding.plot(encoded, plot)
+        accuracy = encoding.linear_probe(encoded)
+        count, width = encoded.codes.shape
+        console_.say(f"{count:,} codes of width {width}")
+        if accuracy is not None:
+            console_.say(f"linear probe: {accuracy:.1%} of the classes named rightly")
+        console_.result(
+            {
+                "out": str(out),
+                "count": count,
+                "width": width,
+                "linear_probe": accuracy,
+                "plot": None if plot is None else str(plot),
+                "model": str(path),
+                "model_sha256": trained.digest,
+            },
+            str(out),
+        )

@@ -1,0 +1,47 @@
+"""genctl reproduce: a picture in, the same picture out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genctl.cli import options
+from genctl.cli.console import console
+
+
+def reproduce(
+    picture: Annotated[
+        Path, typer.Argument(metavar="GRID.png", help="A sheet that genctl sample wrote.")
+    ],
+    run: options.RunName = None,
+    runs: options.Runs = Path("runs"),
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="PATH", help="Where to draw it; else beside the old one."),
+    ] = None,
+    device: options.Device = "auto",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Draw a picture again from what it says about itself, and compare."""
+    with console(json, quiet, debug) as console_:
+        from genctl import drawing, model_file
+        from genctl import run as run_folder
+        from genctl.devices import choose_device
+        from genctl.errors import BadContent
+
+        facts = drawing.read_provenance(picture)
+        path = Path(facts.model) if run is None else run_folder.find_model(run, runs)
+        trained = model_file.read(path, choose_device(device))
+        if trained.digest != facts.model_sha256:
+            raise BadContent(
+                f"cannot reproduce {picture}: {path} is not the model that drew it; "
+                "name that one with --run"
+            )
+        target = out or picture.with_name(f"{picture.stem}.again.png")
+        drawn = drawing.draw(facts.order, trained, 1024, console_.say, console_.warn)
+        drawing.write(drawn, facts.order, trained, target, "grid")
+        same = drawing.same_pixels(picture, target)
+        console_.say("the same to the last bit" if same else "NOT the same picture")
+        console_.result({"out": str(target), "identical": same}, str(target))

@@ -1,0 +1,91 @@
+"""All runs side by side: status, the settings that differ, what they reached."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from genctl import config as configs
+from genctl.errors import ConfigError, UsageError
+from genctl.run import Run, all_runs
+
+Row = dict[str, Any]
+
+ALWAYS = ("run", "status", "images", "seconds", "images_per_second")
+
+
+def rows(runs: Path) -> list[Row]:
+    """One row for each run: the contract's columns, the differing settings, the last metrics."""
+    found = all_runs(runs)
+    settings = {run: _settings(run) for run in found}
+    differing = _differing(settings.values())
+    return [_row(run, {key: settings[run].get(key) for key in differing}) for run in found]
+
+
+def sort(table: list[Row], key: str | None) -> list[Row]:
+    """Best first: by ``key`` (``-key`` for falling), else by status, then by images.
+
+    Raises:
+        UsageError: no run has such a column.
+    """
+    if key is None:
+        order = ("running", "complete", "interrupted", "diverged", "failed")
+        return sorted(table, key=lambda row: (order.index(row["status"]), -row["images"]))
+    name = key.removeprefix("-")
+    if table and not any(name in row for row in table):
+        raise UsageError(f"--sort {key}: no such column; there are {', '.join(columns(table))}")
+    known = [row for row in table if row.get(name) is not None]
+    unknown = [row for row in table if row.get(name) is None]
+    numeric = all(isinstance(row[name], int | float) for row in known)
+    known.sort(
+        key=lambda row: row[name] if numeric else str(row[name]), reverse=key.startswith("-")
+    )
+    return known + unknown
+
+
+def columns(table: list[Row]) -> list[str]:
+    """The names of all columns, those of every run first."""
+    names = dict.fromkeys(ALWAYS)
+    for row in table:
+        names |= dict.fromkeys(row)
+    return list(names)
+
+
+def to_csv(table: list[Row]) -> str:
+    """The table as CSV text."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns(table), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return buffer.getvalue()
+
+
+def _row(run: Run, settings: Row) -> Row:
+    result = run.read_result()
+    records = run.read_metrics()
+    last = records[-1] if records else {}
+    return {
+        "run": run.path.name,
+        "status": run.status(),
+        "images": result.get("images", last.get("images", 0)),
+        "seconds": result.get("seconds", last.get("seconds")),
+        "images_per_second": result.get("images_per_second"),
+        **settings,
+        **last.get("scores", {}),
+    }
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    try:
+        return configs.flatten(configs.load(str(run.config)).model_dump(mode="json"))
+    except ConfigError:
+        return {}  # of another version of genctl, or damaged; its status is still worth showing
+
+
+def _differing(settings: Iterable[dict[str, Any]]) -> list[str]:
+    listed = list(settings)
+    keys = sorted({key for values in listed for key in values})
+    return [key for key in keys if len({repr(values.get(key)) for values in listed}) > 1]
