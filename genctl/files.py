@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import stat
 import tempfile
 from pathlib import Path
 
@@ -36,11 +35,7 @@ def write_whole(path: Path, content: bytes) -> None:
             f"cannot write {path}: {error.strerror}; choose a folder that can be written to"
         ) from None
     except OSError as error:
-        free = shutil.disk_usage(path.parent).free
-        raise WriteFailed(
-            f"cannot write {path}: {error.strerror} ({len(content):,} bytes needed, {free:,} free); "
-            "make room and run the same command again"
-        ) from None
+        raise WriteFailed(_no_room(path, str(error.strerror), len(content))) from None
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -102,12 +97,16 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def _require_space(path: Path, needed: int) -> None:
+    if shutil.disk_usage(path.parent).free < needed:
+        raise WriteFailed(_no_room(path, "the disk is full", needed))
+
+
+def _no_room(path: Path, reason: str, needed: int) -> str:
     free = shutil.disk_usage(path.parent).free
-    if free < needed:
-        raise WriteFailed(
-            f"cannot write {path}: {needed:,} bytes needed, {free:,} free; "
-            "make room and run the same command again"
-        )
+    return (
+        f"cannot write {path}: {reason} ({needed:,} bytes needed, {free:,} free); "
+        "make room and run the same command again"
+    )
 
 
 def _umask() -> int:
@@ -115,8 +114,3 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
-
-
-def is_regular(path: Path) -> bool:
-    """Whether ``path`` is a plain file."""
-    return path.exists() and stat.S_ISREG(path.stat().st_mode)

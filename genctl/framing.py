@@ -57,9 +57,10 @@ def frame(picture: Image.Image, shape: Shape, framing: Framing) -> tuple[Tensor,
     notes: list[str] = []
     if framing.background is not None and _is_inverted(picture, framing.background):
         picture = ImageOps.invert(picture)
-        notes.append("is dark on light where the model learned light on dark; inverted"
-                     if framing.background < 128 else
-                     "is light on dark where the model learned dark on light; inverted")  # fmt: skip
+        found, learned = ("dark on light", "light on dark")[
+            :: 1 if framing.background < 128 else -1
+        ]
+        notes.append(f"is {found} where the model learned {learned}: inverted")
     if picture.size == (shape.size, shape.size):
         return pixels_of(picture, shape.channels), notes
     if picture.size == (framing.source_size, framing.source_size):

@@ -1,0 +1,86 @@
+"""A tiny trained run that many tests look at, and ways to start the program."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).parent.parent
+MNIST = Path(os.environ.get("GENCTL_DATA", REPOSITORY.parent / "shared" / "data"))
+
+# One thread: the networks are tiny, and threads that wait for each other on a busy machine are
+# a hundred times slower than one that works.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
+
+Run = Callable[..., "Finished"]
+
+
+class Finished:
+    """A program that has ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        """The one JSON object on stdout."""
+        (line,) = self.out.splitlines()
+        return json.loads(line)
+
+
+def program(*arguments: object, cwd: Path, **environment: str) -> Finished:
+    """Run genctl in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "genctl", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | environment,
+        timeout=300,
+        check=False,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def genctl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Run:
+    """Run genctl in this process, with ``tmp_path`` as its working directory."""
+    from genctl.cli.app import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["genctl", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capfd.readouterr()
+        return Finished(int(left.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of the preset ``tiny``, trained with an image condition. Do not write."""
+    folder = tmp_path_factory.mktemp("tiny")
+    done = program("train", "--config", "tiny", "--name", "tiny", "--quiet", cwd=folder)
+    assert done.code == 0, done.err
+    return folder / "runs" / "tiny"
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    """The folder of the real MNIST; the test is skipped where it is absent."""
+    if not (MNIST / "MNIST" / "raw" / "train-images-idx3-ubyte").exists():
+        pytest.skip(f"no MNIST in {MNIST}: set GENCTL_DATA")
+    return MNIST
