@@ -1,7 +1,8 @@
 """The networks of one run by their role, and the average that is sampled from."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -61,10 +62,14 @@ class Model(nn.Module):
         """(images, codes) -> mean and logarithm of the variance of z."""
         return self.roles["posterior"]
 
-    def let_learn(self, learners: Iterable[str]) -> None:
-        """Compute gradients for the parameters of ``learners`` alone."""
-        for role, network in self.roles.items():
-            network.requires_grad_(role in learners)
+    @contextmanager
+    def frozen(self, role: str) -> Iterator[None]:
+        """Spend no work on the gradients of ``role`` for what is computed in the block."""
+        self.roles[role].requires_grad_(False)
+        try:
+            yield
+        finally:
+            self.roles[role].requires_grad_(True)
 
     def parameter_counts(self) -> dict[str, int]:
         """How many numbers each role learns; 0 for a role that is not there."""

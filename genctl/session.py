@@ -163,7 +163,7 @@ class _Part:
         files.remove_leftovers(run.path)
         files.remove_leftovers(run.samples)
         files.remove_leftovers(run.checkpoints)
-        model = Model(config, len(data.classes)).to(device)
+        model = Model(config, len(data.classes)).to(device, memory_format=torch.channels_last)
         state = State(config, model)
         facts = resume(state, run, self.listener.warn)
         self.seconds_before = facts.get("seconds", 0.0)

@@ -74,7 +74,8 @@ class Trainer:
         )
         self.exhibit = Exhibit(state.model, held_out, training.seed)
         self.framing = read_framing(data, config.data.source_size)
-        self.images_per_step = training.batch_size * max(turn.repeats for turn in self.turns)
+        self.batches_per_step = max(turn.repeats for turn in self.turns)
+        self.images_per_step = training.batch_size * self.batches_per_step
         self.latest: dict[str, float] = {}  # terms in the last line of metrics
         self.rates: list[float] = []  # images a second between two lines of metrics
         self._lap_started = time.monotonic()
@@ -108,11 +109,11 @@ class Trainer:
 
     def step(self, progress: float) -> None:
         """Take every turn of the objective once, then average the weights."""
+        step, count = self.state.step, self.batches_per_step
+        batches = [self.batches.batch(step * count + i, step, progress) for i in range(count)]
         for turn in self.turns:
-            self.state.model.let_learn(turn.learners)
-            for repeat in range(turn.repeats):
-                number = self.state.step * turn.repeats + repeat
-                self.play(turn, self.batches.batch(turn.name, number, self.state.step, progress))
+            for batch in batches[-turn.repeats :]:
+                self.play(turn, batch)
         self.state.step += 1
         self.state.images += self.images_per_step
         self.state.average.update(self.state.model, self.average_keeps())

@@ -21,7 +21,11 @@ Terms = dict[str, "Tensor"]
 
 @dataclass(frozen=True)
 class Turn:
-    """One optimizer step: which roles learn in it, and how often it is taken in a row."""
+    """One optimizer step: which roles learn in it, and how often it is taken in a row.
+
+    A step of a run draws as many batches as its most repeated turn needs; a turn that is repeated
+    less often plays the last ones, and so may share work with the turn before it.
+    """
 
     name: str
     learners: tuple[str, ...]
@@ -94,12 +98,13 @@ class Adversarial(Objective):
 
     def terms(self, turn: Turn, model: Model, batch: Batch) -> Terms:
         """The formula of the one whose turn it is, with what the condition adds to it."""
-        codes = model.codes(batch)
-        fake = model.generate(batch.noise, codes.generator)
+        codes = batch.once("codes", lambda: model.codes(batch))
+        fake = batch.once("fake", lambda: model.generate(batch.noise, codes.generator))
         score = Score(model.critic, codes.critic)
         if turn.name == "critic":
-            return self.critic_terms(score, batch.real, fake, batch)
-        return self.generator_terms(score, batch.real, fake, batch) | codes.terms
+            return self.critic_terms(score, batch.real, fake.detach(), batch)
+        with model.frozen("critic"):
+            return self.generator_terms(score, batch.real, fake, batch) | codes.terms
 
     @abstractmethod
     def critic_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
