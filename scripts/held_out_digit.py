@@ -1,0 +1,12 @@
+"""Write a held-out digit as a picture: held_out_digit.py LABEL FILE.png"""
+
+import sys
+from pathlib import Path
+
+from genctl.config import load
+from genctl.images import picture_of
+
+label, path = int(sys.argv[1]), Path(sys.argv[2])
+digits = load("digits_cgan").data.load("test")
+first = (digits.labels == label).nonzero()[0, 0]
+picture_of(digits.pixels[first]).save(path)
