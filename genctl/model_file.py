@@ -38,11 +38,15 @@ class TrainedModel:
     facts: Facts
     model: Model  # generator and encoder, averaged
     class_codes: Tensor  # (classes, width)
+    typical_codes: Tensor  # (P, width): what noise is drawn around
 
 
-def write(path: Path, model: Model, class_codes: Tensor, facts: Facts) -> str:
+def write(
+    path: Path, model: Model, class_codes: Tensor, typical_codes: Tensor, facts: Facts
+) -> str:
     """Write a model file, whole or not at all; returns its digest."""
-    content = prefixed("model", model.state_dict()) | {"class_codes": class_codes}
+    content = prefixed("model", model.state_dict())
+    content |= {"class_codes": class_codes, "typical_codes": typical_codes}
     values = {
         "kind": "model",
         "config": facts.config.model_dump(mode="json"),
@@ -74,11 +78,23 @@ def read(path: Path, device: torch.device) -> TrainedModel:
     model = Model(facts.config, len(facts.classes), DRAWING)
     load_weights(model, without_prefix("model", content), path)
     model.to(device).eval().requires_grad_(False)
-    width = (len(facts.classes), facts.config.condition.code_width)
-    codes = content.get("class_codes")
-    if codes is None or tuple(codes.shape) != width:
-        raise BadContent(f"cannot use {path}: it has no class codes of shape {width}")
-    return TrainedModel(path, digest, facts, model, codes)
+    width = facts.config.condition.code_width
+    class_codes = _codes("class_codes", content, (len(facts.classes), width), path)
+    typical_codes = _codes("typical_codes", content, (-1, width), path)
+    return TrainedModel(path, digest, facts, model, class_codes, typical_codes)
+
+
+def _codes(name: str, content: dict[str, Tensor], shape: tuple[int, int], path: Path) -> Tensor:
+    """The codes called ``name``, of ``shape`` (-1: any number of them but none)."""
+    codes = content.get(name)
+    if (
+        codes is None
+        or codes.ndim != 2
+        or codes.shape[1] != shape[1]
+        or (len(codes) != shape[0] if shape[0] >= 0 else not len(codes))
+    ):
+        raise BadContent(f"cannot use {path}: it has no {name} of shape {shape}")
+    return codes
 
 
 def _facts(values: dict[str, Any], path: Path) -> Facts:

@@ -95,7 +95,9 @@ def _noise(trained: TrainedModel) -> Shown:
 
     def codes(seed: int, first: int, count: int) -> Tensor:
         def block(number: int) -> Tensor:
-            return condition.noise(sampling.BLOCK, generator(seed, "code", number))
+            return condition.noise(
+                trained.typical_codes, sampling.BLOCK, generator(seed, "code", number)
+            )
 
         return sampling.from_blocks(block, first, count)
 

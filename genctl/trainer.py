@@ -175,8 +175,14 @@ class Trainer:
 
     def save_model(self) -> None:
         """Write the averaged networks that drawing needs."""
-        facts = model_file.Facts(self.config, self.data.classes, self.framing, self.state.images)
-        model_file.write(self.run.model, self.averaged, self.class_codes(), facts)
+        condition, encode = self.config.condition, partial(sampling.encode, self.averaged)
+        model_file.write(
+            self.run.model,
+            self.averaged,
+            condition.class_codes(encode, self.data),
+            condition.typical_codes(encode, self.data),
+            model_file.Facts(self.config, self.data.classes, self.framing, self.state.images),
+        )
 
     def save_samples(self) -> None:
         """Write the grid of samples, the same z and conditions as ever."""
@@ -188,10 +194,6 @@ class Trainer:
     def averaged(self) -> Model:
         """The networks that are drawn from."""
         return self.state.average.model
-
-    def class_codes(self) -> torch.Tensor:
-        """The code of each class (classes, width)."""
-        return self.config.condition.class_codes(partial(sampling.encode, self.averaged), self.data)
 
     @property
     def images_per_second(self) -> float:

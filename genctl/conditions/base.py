@@ -23,7 +23,7 @@ class Codes:
     """A batch of conditions as the networks see them."""
 
     generator: Tensor  # (B, width)
-    critic: Tensor  # (B, width), without gradient; zero where the condition is noise
+    critic: Tensor  # (B, width), without gradient
     terms: dict[str, Tensor] = field(default_factory=dict)  # what the encoder lowers besides
 
 
@@ -80,5 +80,9 @@ class Condition(Settings):
         """
 
     @abstractmethod
-    def noise(self, count: int, random: torch.Generator) -> Tensor:
+    def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
+        """Codes (P, width) as frequent as in the training data, which noise is drawn around."""
+
+    @abstractmethod
+    def noise(self, typical: Tensor, count: int, random: torch.Generator) -> Tensor:
         """Codes (count, width) that stand for no condition in particular."""

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
     from genctl.batches import Batch
 
+TYPICAL = 512  # codes that a model keeps to draw noise around
+
 
 class Coded(Condition):
-    """Codes lie on a sphere; noise on the same sphere is a valid code too."""
+    """Codes lie on a sphere; noise is a code from the distribution that training codes have."""
 
     width: PositiveInt = Field(default=64, le=4096)
     """Length of a code."""
@@ -26,8 +28,6 @@ class Coded(Condition):
 
     An exact code would be the key to one image, which the critic could learn by heart.
     """
-    noise_share: float = Field(default=0.1, ge=0, le=1)
-    """Share of a batch whose code is noise, so that the model also draws unconditionally."""
 
     @property
     def code_width(self) -> int:
@@ -39,7 +39,7 @@ class Coded(Condition):
         """The plain codes of what ``batch`` shows, and what the encoder lowers."""
 
     def codes(self, encoder: nn.Module, batch: Batch) -> Codes:
-        """Jittered codes, a share of them replaced by noise.
+        """The plain codes, jittered.
 
         The critic's are cut off from the gradient: through them the encoder could please the
         critic without any image getting better.
@@ -50,19 +50,21 @@ class Coded(Condition):
 
         plain = self.look(encoder, batch)
         code, random = plain.generator, batch.random("code")
-        is_noise = torch.rand(len(code), 1, generator=random).to(code) < self.noise_share
-        noise = to_sphere(torch.randn(code.shape, generator=random).to(code))
         jitter = self.jitter * torch.randn(code.shape, generator=random).to(code)
         return Codes(
-            generator=torch.where(is_noise, noise, to_sphere(code + jitter)),
-            critic=to_sphere(plain.critic.detach() + jitter).masked_fill(is_noise, 0),
+            generator=to_sphere(code + jitter),
+            critic=to_sphere(plain.critic.detach() + jitter),
             terms=plain.terms,
         )
 
-    def noise(self, count: int, random: torch.Generator) -> Tensor:
-        """Codes spread evenly over the sphere."""
+    def noise(self, typical: Tensor, count: int, random: torch.Generator) -> Tensor:
+        """Typical codes drawn at random, jittered as in training.
+
+        Codes spread evenly over the sphere would lie far from all that the generator has seen.
+        """
         import torch
 
         from genctl.layers.sphere import to_sphere
 
-        return to_sphere(torch.randn(count, self.width, generator=random))
+        chosen = typical[torch.randint(len(typical), (count,), generator=random)]
+        return to_sphere(chosen + self.jitter * torch.randn(chosen.shape, generator=random))

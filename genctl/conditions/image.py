@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import NonNegativeFloat
 
 from genctl.conditions.base import Codes, Shown
-from genctl.conditions.coded import Coded
+from genctl.conditions.coded import TYPICAL, Coded
 from genctl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -106,6 +106,10 @@ class Image(Coded):
             shown = images.floats(own if len(own) else slice(0, IMAGES_PER_CLASS))
             means.append(encode(shown).mean(dim=0, keepdim=True))
         return to_sphere(torch.cat(means))
+
+    def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
+        """The codes of the first training images."""
+        return encode(images.floats(slice(0, TYPICAL)))
 
     def examples(self, images: Images, count: int) -> Tensor:
         """The first image of each of the first classes; without classes, the first images."""

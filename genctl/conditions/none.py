@@ -50,8 +50,12 @@ class NoCondition(Condition):
 
         return torch.empty(len(images.classes), 0)
 
-    def noise(self, count: int, random: torch.Generator) -> Tensor:
-        """Nothing, ``count`` times."""
+    def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
+        """One, and it says nothing."""
         import torch
 
-        return torch.empty(count, 0)
+        return torch.empty(1, 0)
+
+    def noise(self, typical: Tensor, count: int, random: torch.Generator) -> Tensor:
+        """Nothing, ``count`` times."""
+        return typical.expand(count, 0)
