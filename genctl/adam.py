@@ -32,6 +32,8 @@ class Adam:
     def step(self, rate: float) -> None:
         """Move every parameter that has a gradient by about ``rate``."""
         gradients = {i: p.grad for i, p in enumerate(self.parameters) if p.grad is not None}
+        if not gradients:
+            return
         chosen = list(gradients)
         steps = [self.steps[i] for i in chosen]
         torch._foreach_add_(steps, 1)
@@ -65,7 +67,9 @@ class Adam:
 
         Raises:
             KeyError: something is missing.
-            RuntimeError: something has another shape.
+            ValueError: something has another shape.
         """
         for name, tensor in self.state().items():
+            if state[name].shape != tensor.shape:
+                raise ValueError(f"{name} has shape {tuple(state[name].shape)}")
             tensor.copy_(state[name])

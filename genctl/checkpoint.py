@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from genctl import tensors
 from genctl.adam import Adam
@@ -13,7 +16,8 @@ from genctl.errors import BadContent, Diverged, GenctlError
 from genctl.meter import Meter
 from genctl.model import Average, Model
 from genctl.run import Run
-from genctl.weights import load_weights, prefixed, without_prefix
+from genctl.standing import Standing
+from genctl.weights import load_weights, prefixed, require_fit, without_prefix
 
 
 class State:
@@ -28,6 +32,7 @@ class State:
             role: optimizer for role, optimizer in built.items() if optimizer is not None
         }
         self.meter = Meter()
+        self.standing = Standing()
         self.step = 0
         self.images = 0
 
@@ -38,16 +43,17 @@ class State:
             Diverged: it holds values that are not finite; nothing is written then.
         """
         sums, counts = self.meter.state()
-        content = prefixed("model", self.model.state_dict())
-        content |= prefixed("average", self.average.model.state_dict())
-        content |= prefixed("meter", sums)
-        for role, optimizer in self.optimizers.items():
-            content |= prefixed(f"optimizer.{role}", optimizer.state())
+        content = self._learned() | prefixed("meter", sums)
         try:
             tensors.require_finite(content, path)
         except BadContent as error:
             raise Diverged(f"diverged: {error}") from None
-        progress = {"step": self.step, "images": self.images, "meter": counts}
+        progress = {
+            "step": self.step,
+            "images": self.images,
+            "meter": counts,
+            "standing": asdict(self.standing),
+        }
         tensors.write(path, content, {"kind": "checkpoint", **facts, **progress})
 
     def load(self, path: Path) -> dict[str, Any]:
@@ -61,13 +67,28 @@ class State:
         """
         content, facts, _ = tensors.read(path, "checkpoint")
         tensors.require_finite(content, path)
+        sums = without_prefix("meter", content)
+        learned = {name: value for name, value in content.items() if not name.startswith("meter.")}
+        require_fit(self._learned(), learned, path)
+        if facts.get("meter", {}).keys() != sums.keys() or not {"step", "images"} <= facts.keys():
+            raise BadContent(f"cannot use {path}: it does not say how far the run was")
         load_weights(self.model, without_prefix("model", content), path)
         load_weights(self.average.model, without_prefix("average", content), path)
         for role, optimizer in self.optimizers.items():
             optimizer.restore(without_prefix(f"optimizer.{role}", content))
-        self.meter.restore(without_prefix("meter", content), facts["meter"])
+        device = next(self.model.parameters()).device
+        self.meter.restore({name: value.to(device) for name, value in sums.items()}, facts["meter"])
+        self.standing = Standing(**facts["standing"])
         self.step, self.images = facts["step"], facts["images"]
         return facts
+
+    def _learned(self) -> dict[str, Tensor]:
+        """Weights, their average and the optimizers' memory; the names never change in a run."""
+        content = prefixed("model", self.model.state_dict())
+        content |= prefixed("average", self.average.model.state_dict())
+        for role, optimizer in self.optimizers.items():
+            content |= prefixed(f"optimizer.{role}", optimizer.state())
+        return content
 
 
 def resume(state: State, run: Run, warn: Callable[[str], None]) -> dict[str, Any]:

@@ -1,26 +1,26 @@
 """From YAML and ``--set`` to one frozen ``Config``, with every mistake told at once."""
 
-import difflib
 import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from genctl import presets, yaml_source
 from genctl.conditions.base import Condition
+from genctl.config_messages import describe, described
 from genctl.data.base import Data
 from genctl.errors import ConfigError, MissingInput
+from genctl.evaluation import EvaluationSettings
 from genctl.networks.base import Networks
 from genctl.objectives.base import Objective
 from genctl.optimizer import OptimizerSettings
+from genctl.overrides import override
 from genctl.registry import OneOf, kinds
 from genctl.settings import Settings, bookkeeping_fields
 from genctl.training import TrainingSettings
-from genctl.yaml_source import Document, Place
+from genctl.yaml_source import Document, Problem
 
 
 def _default(folder: str, kind: str) -> Any:
@@ -42,20 +42,14 @@ class Config(Settings):
     """How a gradient becomes a step."""
     training: TrainingSettings = TrainingSettings()
     """How long, in which batches, and what is kept."""
+    evaluation: EvaluationSettings = EvaluationSettings()
+    """Scores during training."""
 
     def problems(self) -> dict[str, str]:
         """What does not go together, by the key to change."""
         found = self.networks.problems(self.data.image_size)
         found |= self.objective.problems(self.networks)
         return {f"networks.{name}": why for name, why in found.items()}
-
-
-FOLDERS = {
-    "data": "data",
-    "condition": "conditions",
-    "networks": "networks",
-    "objective": "objectives",
-}
 
 
 def load(source: str, overrides: list[str] | None = None) -> Config:
@@ -73,48 +67,59 @@ def load(source: str, overrides: list[str] | None = None) -> Config:
 
 
 def read_source(source: str) -> str:
-    """The text of the file or preset called ``source``."""
-    path = Path(source)
-    if not path.exists():
-        return presets.text(source)
+    """The text of the file or preset called ``source``; of an overlong one, the beginning."""
     try:
-        if path.stat().st_size > yaml_source.LARGEST_FILE:
-            raise ConfigError([f"{source}: is larger than {yaml_source.LARGEST_FILE} bytes"])
-        return path.read_text(encoding="utf-8")
+        with Path(source).open(encoding="utf-8") as file:
+            return file.read(yaml_source.LARGEST_FILE + 1)
     except UnicodeDecodeError as error:
         raise ConfigError([f"{source}: is not UTF-8 text: {error.reason}"]) from None
     except IsADirectoryError:
+        if presets.exists(source):
+            return presets.text(source)
         raise ConfigError([f"{source}: is a directory; give the YAML file in it"]) from None
+    except (FileNotFoundError, NotADirectoryError):
+        return presets.text(source)
     except OSError as error:
         raise MissingInput(f"cannot read {source}: {error.strerror}; check the path") from None
 
 
 def parse(text: str, name: str, overrides: list[str] | None = None) -> Config:
-    """Read a config from YAML text; ``name`` is what messages call it."""
-    document = yaml_source.parse(text, name)
-    if document.value is None:
-        raise ConfigError([f"{name}: is empty; `genctl configs show digits_gan` shows a full one"])
-    if not isinstance(document.value, dict):
-        found = _kind_of(document.value)
-        raise ConfigError([f"{name}:1: holds {found}; keys such as `data:` are needed"])
-    document = _override(document, overrides or [])
+    """Read a config from YAML text; ``name`` is what messages call it.
+
+    Raises:
+        ConfigError: with every problem found, each beginning with the place it stands at.
+    """
+    document = _sections(yaml_source.parse(text, name))
+    document = override(document, overrides or [], Config)
+    problems = list(document.problems)
     try:
         config = Config.model_validate(document.value)
     except ValidationError as error:
-        raise ConfigError([_describe(detail, document) for detail in error.errors()]) from None
-    problems = config.problems()
+        problems += [describe(detail, document, Config) for detail in error.errors()]
+    else:
+        for key, why in config.problems().items():
+            problems.append(Problem(document.origin(tuple(key.split("."))), f"{key}: {why}"))
     if problems:
-        places: dict[str, Place] = {key: tuple(key.split(".")) for key in problems}
-        raise ConfigError(
-            [f"{document.origin(places[key])}: {key}: {why}" for key, why in problems.items()]
-        )
+        problems.sort(key=lambda problem: problem.origin.line)
+        raise ConfigError([str(problem) for problem in problems])
     return config
+
+
+def _sections(document: Document) -> Document:
+    """Refuse what has no keys at all."""
+    origin = document.origin(())
+    if document.value is None:
+        why = "is empty; `genctl configs show digits_gan` shows a full one"
+        raise ConfigError([f"{origin.source}: {why}"])
+    if not isinstance(document.value, dict):
+        why = f"found {described(document.value)} where keys such as `data:` are needed"
+        raise ConfigError([f"{origin}: {why}"])
+    return document
 
 
 def dump(config: Config) -> str:
     """The YAML text that spells out every value and reads back as the same config."""
-    values = config.model_dump(mode="json")
-    return yaml.safe_dump(values, sort_keys=False, default_flow_style=None)
+    return yaml_source.dump(config.model_dump(mode="json"))
 
 
 def digest(config: Config) -> str:
@@ -153,124 +158,3 @@ def _computed(config: Config) -> dict[str, Any]:
         for name in bookkeeping_fields(type(settings)):
             del values[section][name]
     return values
-
-
-# -- command-line overrides -----------------------------------------------------------------------
-
-
-def _override(document: Document, overrides: list[str]) -> Document:
-    pairs = [_split(override) for override in overrides]
-    # A kind goes first: it clears the section that the other overrides then fill.
-    pairs.sort(key=lambda pair: pair[0][-1:] != ("kind",))
-    value = {key: dict(section) if isinstance(section, dict) else section
-             for key, section in document.value.items()}  # fmt: skip
-    origins = dict(document.origins)
-    for place, new, origin in pairs:
-        section = value.setdefault(place[0], {})
-        if not isinstance(section, dict):
-            raise ConfigError([f"{origin}: {place[0]} is not a section of settings"])
-        if place[1] == "kind" and section.get("kind") != new:
-            section.clear()
-        section[place[1]] = new
-        origins[place] = origin
-    return Document(value, origins)
-
-
-def _split(override: str) -> tuple[tuple[str, ...], Any, str]:
-    origin = f"--set {override}"
-    key, equals, text = override.partition("=")
-    place = tuple(key.strip().split("."))
-    if not equals or len(place) != 2 or not all(place):
-        raise ConfigError([f"{origin}: must look like section.key=value, as in training.seed=1"])
-    return place, yaml_source.scalar(text, origin), origin
-
-
-# -- messages -------------------------------------------------------------------------------------
-
-
-def _describe(detail: ErrorDetails, document: Document) -> str:
-    place = _place_in_file(detail["loc"], document.value)
-    where = f"{document.origin(place)}: {'.'.join(map(str, place))}"
-    match detail["type"]:
-        case "extra_forbidden":
-            return f"{where}: unknown key{_nearest(place, document.value)}"
-        case "union_tag_not_found":
-            return f"{where}: has no kind; choose one of {_kinds_of(place[0])}"
-        case "union_tag_invalid":
-            found = document.value[place[0]]["kind"]
-            near = _did_you_mean(str(found), kinds(FOLDERS[str(place[0])]))
-            return f"{where}.kind: {found!r} is not one of {_kinds_of(place[0])}{near}"
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return f"{where}: must be a section of settings, found {_kind_of(detail['input'])}"
-        case "value_error":
-            return f"{where}: {detail['ctx']['error']}" if place else str(detail["ctx"]["error"])
-    wanted = detail["msg"].replace("Input should be", "must be").replace("valid ", "")
-    return f"{where}: {wanted}, found {_kind_of(detail['input'])}"
-
-
-def _place_in_file(loc: tuple[str | int, ...], value: Any) -> Place:
-    """The validator's location without the kind that it puts between section and key."""
-    section = value.get(loc[0]) if loc else None
-    kind = section.get("kind") if isinstance(section, dict) else None
-    if len(loc) > 1 and loc[0] in FOLDERS and loc[1] == kind:
-        return (loc[0], *loc[2:])
-    return loc
-
-
-def _kinds_of(section: str | int) -> str:
-    return ", ".join(kinds(FOLDERS[str(section)]))
-
-
-def _nearest(place: Place, value: dict[str, Any]) -> str:
-    key = str(place[-1])
-    if len(place) == 1:
-        return _did_you_mean(key, Config.model_fields) or _elsewhere(key)
-    section = str(place[0])
-    own = _keys(section, value[section].get("kind"))
-    others = [
-        kind for kind in kinds(FOLDERS[section])
-        if section in FOLDERS and key in _keys(section, kind)
-    ] if section in FOLDERS else []  # fmt: skip
-    if others:
-        return f" (it belongs to {section}.kind {' and '.join(others)})"
-    return _did_you_mean(key, own) or _elsewhere(key)
-
-
-def _keys(section: str, kind: str | None) -> list[str]:
-    if section in FOLDERS:
-        return list(kinds(FOLDERS[section])[kind or ""].model_fields)
-    settings: Any = Config.model_fields[section].annotation
-    return list(settings.model_fields)
-
-
-def _elsewhere(key: str) -> str:
-    """Points to the same word in another section."""
-    for section in Config.model_fields:
-        kind_list: list[str | None] = (
-            list(kinds(FOLDERS[section])) if section in FOLDERS else [None]
-        )
-        if any(key in _keys(section, kind) for kind in kind_list):
-            return f"; did you mean {section}.{key}?"
-    return ""
-
-
-def _did_you_mean(word: str, known: Any) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _kind_of(value: Any) -> str:
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return f"the truth value {str(value).lower()}"
-        case str():
-            return f"the text {value!r}" if len(value) < 60 else "a long text"
-        case int() | float():
-            return f"the number {value}"
-        case tuple() | list():
-            return f"a list of {len(value)}"
-        case dict():
-            return "a section of settings"
-    return repr(value)

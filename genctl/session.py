@@ -163,7 +163,8 @@ class _Part:
         files.remove_leftovers(run.path)
         files.remove_leftovers(run.samples)
         files.remove_leftovers(run.checkpoints)
-        model = Model(config, len(data.classes)).to(device, memory_format=torch.channels_last)
+        model = Model(config, len(data.classes)).to(device)
+        model.to(memory_format=torch.channels_last)
         state = State(config, model)
         facts = resume(state, run, self.listener.warn)
         self.seconds_before = facts.get("seconds", 0.0)
@@ -182,7 +183,9 @@ class _Part:
                 precision,
                 self.requests,
                 scalars,
+                None,
                 lambda trainer: self.listener.progress(trainer, budget),
+                self.listener.warn,
             )
             self.listener.say(
                 f"{'resuming' if facts else 'training'} {run} on {device} in {precision}"
@@ -237,7 +240,7 @@ class _Part:
             "images_per_second": round(trainer.images_per_second, 1) if trainer else 0.0,
             "model": str(run.model) if run.model.exists() else None,
             "samples": str(samples) if samples.exists() else None,
-            "metrics": trainer.latest if trainer else {},
+            "metrics": trainer.latest | trainer.scores if trainer else {},
             "stopped_by": stopped_by,
             "max_time": self.request.max_time,
         }

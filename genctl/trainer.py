@@ -1,7 +1,8 @@
 """The loop: turns, average, metrics, pictures, checkpoints."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -21,6 +22,13 @@ from genctl.model import Model
 from genctl.objectives.base import Turn
 from genctl.run import Run
 from genctl.signals import Requests
+
+
+class Scorer(Protocol):
+    """Who says how good the drawn images are."""
+
+    def score(self, model: Model) -> dict[str, float]:
+        """Scores by name, at least ``fid``; must leave all randomness of the run as it is."""
 
 
 class Scalars(Protocol):
@@ -62,12 +70,14 @@ class Trainer:
         precision: str,
         requests: Requests,
         scalars: Scalars,
+        scorer: Scorer | None,
         report: Callable[["Trainer"], None],
+        warn: Callable[[str], None],
     ) -> None:
         training = config.training
         self.config, self.state, self.data, self.run = config, state, data, run
         self.precision, self.requests = precision, requests
-        self.scalars, self.report = scalars, report
+        self.scalars, self.scorer, self.report, self.warn = scalars, scorer, report, warn
         self.turns = config.objective.turns()
         self.batches = Batches(
             data, config.condition, config.networks.z_width, training.batch_size, training.seed
@@ -77,33 +87,46 @@ class Trainer:
         self.batches_per_step = max(turn.repeats for turn in self.turns)
         self.images_per_step = training.batch_size * self.batches_per_step
         self.latest: dict[str, float] = {}  # terms in the last line of metrics
+        self.scores: dict[str, float] = {}
+        self.measured_at = -1
         self.rates: list[float] = []  # images a second between two lines of metrics
         self._lap_started = time.monotonic()
         self._lap_images = state.images
 
     def train(self, budget: Budget, elapsed: Callable[[], float]) -> str:
-        """Play until the budget is spent; returns what ended the run: ``images`` or ``time``.
+        """Play until the budget is spent or the score has converged.
+
+        Returns:
+            What ended the run: ``images``, ``time`` or ``patience``.
 
         Raises:
             Diverged: a loss or a weight is no longer finite; the last checkpoint is good.
             Interrupted: a signal asked for the end; a checkpoint was written.
         """
+        training = self.config.training
         self.elapsed = elapsed
         self.state.model.train()
         self._lap_started = time.monotonic()
         while (progress := budget.progress(self.state.images, elapsed())) < 1:
             self.step(progress)
-            if self.passed(self.config.training.log_every):
+            if self.passed(training.log_every):
                 self.log()
-            if self.passed(self.config.training.checkpoint_every):
+            if self.passed(self.config.evaluation.every):
+                self.measure()
+                if self.state.standing.has_converged(self.state.images, training.patience):
+                    self.save_all()
+                    return "patience"
+            if self.passed(training.checkpoint_every):
                 self.save_all()
             if self.requests.checkpoint:
                 self.requests.checkpoint = False
                 self.save_checkpoint()
             if self.requests.ending is not None:
                 self.save_checkpoint()
-                self.save_model()
+                if self.state.standing.best is None:
+                    self.save_model()
                 self.requests.raise_if_ending(f"checkpoint at {self.state.images:,} images")
+        self.measure()
         self.save_all()
         return "images" if self.state.images >= budget.images else "time"
 
@@ -143,8 +166,9 @@ class Trainer:
         return float(0.5 ** (self.images_per_step / half_life)) if half_life else 0.0
 
     def passed(self, every: int) -> bool:
-        """Whether the last step went past a multiple of ``every`` images."""
-        return self.state.images // every > (self.state.images - self.images_per_step) // every
+        """Whether the last step went past a multiple of ``every`` images; never for 0."""
+        before = self.state.images - self.images_per_step
+        return bool(every) and self.state.images // every > before // every
 
     # -- what is kept -----------------------------------------------------------------------------
 
@@ -159,13 +183,39 @@ class Trainer:
         self.report(self)
         self._lap_started, self._lap_images = time.monotonic(), self.state.images
 
+    def measure(self) -> None:
+        """Score the averaged networks, and keep them as the model if they are the best so far."""
+        if self.scorer is None or self.measured_at == self.state.images:
+            return
+        with self.paused():
+            self.measured_at = self.state.images
+            self.scores = self.scorer.score(self.averaged)
+            self.run.log({"images": self.state.images, "scores": self.scores})
+            self.scalars.write(
+                self.state.images, {f"score/{name}": value for name, value in self.scores.items()}
+            )
+            if self.state.standing.has_collapsed(self.scores):
+                self.warn(
+                    f"collapsed at {self.state.images:,} images: the score is far worse than at "
+                    f"{self.state.standing.best_images:,}; the model from there is kept"
+                )
+            if self.state.standing.take(self.scores, self.state.images):
+                self.save_model()
+
     def save_all(self) -> None:
         """Write checkpoint, model and grid, then drop what is too old."""
+        with self.paused():
+            self.save_checkpoint()
+            if self.state.standing.best is None:  # nothing says that an earlier one is better
+                self.save_model()
+            self.save_samples()
+            self.run.prune(self.config.training.keep)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the block out of the training rate."""
         started = time.monotonic()
-        self.save_checkpoint()
-        self.save_model()
-        self.save_samples()
-        self.run.prune(self.config.training.keep)
+        yield
         self._lap_started += time.monotonic() - started
 
     def save_checkpoint(self) -> None:

@@ -16,6 +16,8 @@ class TrainingSettings(Settings):
     """Images in a batch."""
     seed: NonNegativeInt = 0
     """Where all randomness of the run comes from."""
+    patience: NonNegativeInt = 0
+    """Stop when the score was not better for this many images; 0 never does."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`bf16` computes most products in bfloat16; `auto` does where the machine is made for it."""
     average_half_life: NonNegativeFloat = 10_000

@@ -27,7 +27,16 @@ def load_weights(network: nn.Module, values: Mapping[str, Tensor], path: Path) -
     Raises:
         BadContent: naming the first three differences.
     """
-    expected = network.state_dict()
+    require_fit(network.state_dict(), values, path)
+    network.load_state_dict(values)
+
+
+def require_fit(expected: Mapping[str, Tensor], values: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse tensors that differ from ``expected`` in a name, a shape or a type.
+
+    Raises:
+        BadContent: naming the first three differences.
+    """
     differences = [f"{name} is missing" for name in expected.keys() - values.keys()]
     differences += [f"{name} is unknown" for name in values.keys() - expected.keys()]
     differences += [
@@ -45,4 +54,3 @@ def load_weights(network: nn.Module, values: Mapping[str, Tensor], path: Path) -
             f"cannot use {path}: it does not fit its own config: "
             f"{'; '.join(sorted(differences)[:3])}"
         )
-    network.load_state_dict(values)
