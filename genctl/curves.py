@@ -22,6 +22,8 @@ class TensorBoard:
         """Add a grid of samples."""
         self._writer.add_image("samples", grid, images_seen)
 
-    def close(self) -> None:
-        """Write out what is still in memory."""
+    def __enter__(self) -> "TensorBoard":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._writer.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,6 +100,11 @@ class Run:
         lock.release()
         return False
 
+    def remove_leftovers(self) -> None:
+        """Delete the unfinished files that a killed process left."""
+        for folder in (self.path, self.samples, self.checkpoints):
+            files.remove_leftovers(folder)
+
     def move_aside(self) -> Path:
         """Rename the directory, so that its name is free and nothing is lost."""
         with self.locked():
@@ -157,6 +161,14 @@ class Run:
 
     # -- result -----------------------------------------------------------------------------------
 
+    def read_environment(self) -> dict[str, Any]:
+        """The content of environment.json, or nothing."""
+        return _read_json(self.environment)
+
+    def write_environment(self, facts: dict[str, Any]) -> None:
+        """Keep what the result depends on besides the config."""
+        files.write_whole(self.environment, (json.dumps(facts, indent=2) + "\n").encode())
+
     def read_result(self) -> dict[str, Any]:
         """The last JSON of train, or nothing."""
         return _read_json(self.result)
@@ -208,38 +220,6 @@ def all_runs(runs: Path) -> list[Run]:
     if not runs.is_dir():
         return []
     return [run for path in sorted(runs.iterdir()) if (run := Run(path)).exists]
-
-
-def describe_environment() -> dict[str, Any]:
-    """The versions that a result depends on; torch must be loaded already."""
-    import torch
-
-    from genctl import __version__
-
-    return {
-        "genctl": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "platform": platform.platform(),
-        "host": socket.gethostname(),
-        "threads": torch.get_num_threads(),
-        "git": _git_revision(),
-    }
-
-
-def _git_revision() -> str | None:
-    """The revision of a source checkout that genctl runs from, if it does."""
-    import subprocess
-
-    here = Path(__file__).parent
-    if not (here.parent / ".git").exists():
-        return None
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
 
 
 def _read_json(path: Path) -> dict[str, Any]:

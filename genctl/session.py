@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from genctl import config as configs
-from genctl import files
+from genctl import environment, files
 from genctl.checkpoint import State, resume
 from genctl.config import Config
 from genctl.curves import TensorBoard
 from genctl.data.base import Images
-from genctl.devices import choose_device, choose_precision, device_name
+from genctl.devices import choose_device, choose_precision
 from genctl.errors import (
     CannotCreate,
     ConfigError,
@@ -28,9 +27,10 @@ from genctl.errors import (
     OutOfMemory,
 )
 from genctl.model import Model
-from genctl.run import Run, describe_environment
+from genctl.run import Run
 from genctl.signals import Requests, listen
-from genctl.trainer import Budget, Trainer
+from genctl.surroundings import Budget, Listener, Surroundings
+from genctl.trainer import Trainer
 
 Result = dict[str, Any]
 
@@ -45,19 +45,6 @@ class Request:
     max_time: float | None = None  # seconds
     fresh: bool = False
     started: float = field(default_factory=time.monotonic)  # when the process began
-
-
-class Listener(Protocol):
-    """Who is told how a run goes."""
-
-    def say(self, text: str) -> None:
-        """Something worth knowing."""
-
-    def warn(self, text: str) -> None:
-        """Something the user should look at."""
-
-    def progress(self, trainer: Trainer, budget: Budget) -> None:
-        """A line of metrics was written."""
 
 
 def train(request: Request, listener: Listener) -> Result:
@@ -160,9 +147,7 @@ class _Part:
         torch.set_flush_denormal(True)
         data, held_out = load_data(config)
         self.requests.raise_if_ending("nothing was trained yet")
-        files.remove_leftovers(run.path)
-        files.remove_leftovers(run.samples)
-        files.remove_leftovers(run.checkpoints)
+        run.remove_leftovers()
         model = Model(config, len(data.classes)).to(device)
         model.to(memory_format=torch.channels_last)
         state = State(config, model)
@@ -171,62 +156,48 @@ class _Part:
         precision = facts.get("precision") or choose_precision(config.training.precision, device)
         self._note_environment(device, precision, data, resumed=bool(facts))
         run.cut_metrics(state.images)
-        scalars = TensorBoard(run.tensorboard, state.images)
-        budget = self._budget(state.images)
-        try:
-            self.trainer = Trainer(
-                config,
-                state,
-                data.to(device),
-                held_out,
-                run,
-                precision,
-                self.requests,
-                scalars,
-                None,
-                lambda trainer: self.listener.progress(trainer, budget),
-                self.listener.warn,
-            )
+        with TensorBoard(run.tensorboard, state.images) as curves:
+            around = Surroundings(precision, self.requests, curves, None, self.listener)
+            trainer = Trainer(config, state, data.to(device), held_out, run, around)
+            self.trainer = trainer
             self.listener.say(
                 f"{'resuming' if facts else 'training'} {run} on {device} in {precision}"
                 + (f" from {state.images:,} images" if facts else "")
             )
-            return self.trainer.train(budget, self.elapsed)
-        finally:
-            scalars.close()
+            return trainer.train(self._budget(trainer), self.elapsed)
 
-    def _budget(self, images_seen: int) -> Budget:
-        return Budget(self.request.config.training.images, self.request.max_time, reserve=3.0)
+    def _budget(self, trainer: Trainer) -> Budget:
+        images, seconds = self.request.config.training.images, self.request.max_time
+        if seconds is None:
+            return Budget(images)
+        # What comes after the last step is tried out once, to know how long it takes.
+        return Budget(images, seconds, reserve=1.0 + 2 * trainer.rehearse())
 
     def _note_environment(
         self, device: torch.device, precision: str, data: Images, resumed: bool
     ) -> None:
         """Write environment.json; say so where a resumed run cannot be bit for bit the same."""
-        now = describe_environment() | {
-            "device": device.type,
-            "device_name": device_name(device),
-            "precision": precision,
-            "data": data.digest(),
-        }
-        if resumed and self.run.environment.exists():
-            before = json.loads(self.run.environment.read_text(encoding="utf-8"))
+        now = environment.describe(device, precision, data)
+        before = self.run.read_environment() if resumed else {}
+        if before:
             if before.get("data") != now["data"]:
+                kind = self.request.config.data.kind
                 raise ConfigError(
-                    [f"{self.run}: the images of data.kind {self.request.config.data.kind} are not "
-                     "those that the run began with; use --fresh"]
+                    [f"{self.run}: the images of {kind} are not those that it began with; "
+                     "use --fresh"]
                 )  # fmt: skip
-            changed = [
-                f"{key} {before.get(key)} -> {now[key]}"
-                for key in ("genctl", "torch", "device", "device_name", "threads")
-                if before.get(key) != now[key]
-            ]
+            changed = environment.changes(before, now)
             now["bit_exact"] = before.get("bit_exact", True) and not changed
             if changed:
                 self.listener.warn(
                     f"resumed in another environment ({'; '.join(changed)}): the result will not "
                     "be bit for bit that of an uninterrupted run"
                 )
-        files.write_whole(self.run.environment, (json.dumps(now, indent=2) + "\n").encode())
+        if environment.is_crowded(device):
+            self.listener.say(
+                "this machine is busy: with OMP_NUM_THREADS=1 training may be many times faster"
+            )
+        self.run.write_environment(now)
 
     def _result(self, status: str, stopped_by: str) -> Result:
         trainer, run = self.trainer, self.run

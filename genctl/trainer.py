@@ -3,10 +3,9 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -21,40 +20,7 @@ from genctl.framing import read_framing
 from genctl.model import Model
 from genctl.objectives.base import Turn
 from genctl.run import Run
-from genctl.signals import Requests
-
-
-class Scorer(Protocol):
-    """Who says how good the drawn images are."""
-
-    def score(self, model: Model) -> dict[str, float]:
-        """Scores by name, at least ``fid``; must leave all randomness of the run as it is."""
-
-
-class Scalars(Protocol):
-    """Where curves go besides metrics.jsonl."""
-
-    def write(self, images_seen: int, scalars: dict[str, float]) -> None:
-        """Take the scalars of one line of metrics."""
-
-    def show(self, images_seen: int, grid: torch.Tensor) -> None:
-        """Take a grid of samples, (C, height, width) uint8."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When a run is over."""
-
-    images: int
-    seconds: float | None = None  # of all parts of the run together
-    reserve: float = 0.0  # seconds that the last save will take
-
-    def progress(self, images_seen: int, elapsed: float) -> float:
-        """The share of the run that is done, 0 to 1."""
-        share = images_seen / self.images
-        if self.seconds is not None:
-            share = max(share, elapsed / max(self.seconds - self.reserve, 1e-9))
-        return min(share, 1.0)
+from genctl.surroundings import Budget, Surroundings
 
 
 class Trainer:
@@ -67,17 +33,11 @@ class Trainer:
         data: Images,
         held_out: Images,
         run: Run,
-        precision: str,
-        requests: Requests,
-        scalars: Scalars,
-        scorer: Scorer | None,
-        report: Callable[["Trainer"], None],
-        warn: Callable[[str], None],
+        around: Surroundings,
     ) -> None:
         training = config.training
         self.config, self.state, self.data, self.run = config, state, data, run
-        self.precision, self.requests = precision, requests
-        self.scalars, self.scorer, self.report, self.warn = scalars, scorer, report, warn
+        self.around = around
         self.turns = config.objective.turns()
         self.batches = Batches(
             data, config.condition, config.networks.z_width, training.batch_size, training.seed
@@ -104,7 +64,7 @@ class Trainer:
             Interrupted: a signal asked for the end; a checkpoint was written.
         """
         training = self.config.training
-        self.elapsed = elapsed
+        self.elapsed, self.budget = elapsed, budget
         self.state.model.train()
         self._lap_started = time.monotonic()
         while (progress := budget.progress(self.state.images, elapsed())) < 1:
@@ -118,14 +78,14 @@ class Trainer:
                     return "patience"
             if self.passed(training.checkpoint_every):
                 self.save_all()
-            if self.requests.checkpoint:
-                self.requests.checkpoint = False
+            if self.around.requests.checkpoint:
+                self.around.requests.checkpoint = False
                 self.save_checkpoint()
-            if self.requests.ending is not None:
+            if self.around.requests.ending is not None:
                 self.save_checkpoint()
                 if self.state.standing.best is None:
                     self.save_model()
-                self.requests.raise_if_ending(f"checkpoint at {self.state.images:,} images")
+                self.around.requests.raise_if_ending(f"checkpoint at {self.state.images:,} images")
         self.measure()
         self.save_all()
         return "images" if self.state.images >= budget.images else "time"
@@ -145,7 +105,7 @@ class Trainer:
 
     def play(self, turn: Turn, batch: Batch) -> None:
         """One optimizer step of the learners of ``turn``."""
-        with autocast(self.precision, self.data.device):
+        with autocast(self.around.precision, self.data.device):
             terms = self.config.objective.terms(turn, self.state.model, batch)
         learners = [role for role in turn.learners if role in self.state.optimizers]
         for role in learners:
@@ -179,23 +139,23 @@ class Trainer:
         self.rates.append((self.state.images - self._lap_images) / (now - self._lap_started))
         record: dict[str, Any] = {"images": self.state.images, "seconds": round(self.elapsed(), 3)}
         self.run.log(record | {"terms": self.latest})
-        self.scalars.write(self.state.images, self.latest)
-        self.report(self)
+        self.around.curves.write(self.state.images, self.latest)
+        self.around.listener.progress(self, self.budget)
         self._lap_started, self._lap_images = time.monotonic(), self.state.images
 
     def measure(self) -> None:
         """Score the averaged networks, and keep them as the model if they are the best so far."""
-        if self.scorer is None or self.measured_at == self.state.images:
+        if self.around.scorer is None or self.measured_at == self.state.images:
             return
         with self.paused():
             self.measured_at = self.state.images
-            self.scores = self.scorer.score(self.averaged)
+            self.scores = self.around.scorer.score(self.averaged)
             self.run.log({"images": self.state.images, "scores": self.scores})
-            self.scalars.write(
+            self.around.curves.write(
                 self.state.images, {f"score/{name}": value for name, value in self.scores.items()}
             )
             if self.state.standing.has_collapsed(self.scores):
-                self.warn(
+                self.around.listener.warn(
                     f"collapsed at {self.state.images:,} images: the score is far worse than at "
                     f"{self.state.standing.best_images:,}; the model from there is kept"
                 )
@@ -218,27 +178,35 @@ class Trainer:
         yield
         self._lap_started += time.monotonic() - started
 
+    def rehearse(self) -> float:
+        """Do what comes after the last step without keeping it; returns the seconds it took."""
+        started = time.monotonic()
+        self.exhibit.draw(self.averaged)
+        self.codes()
+        if self.around.scorer is not None:
+            self.around.scorer.score(self.averaged)
+        return time.monotonic() - started
+
     def save_checkpoint(self) -> None:
         """Write everything that resuming needs."""
-        facts = {"seconds": self.elapsed(), "precision": self.precision}
+        facts = {"seconds": self.elapsed(), "precision": self.around.precision}
         self.state.save(self.run.checkpoint_path(self.state.images), facts)
 
     def save_model(self) -> None:
         """Write the averaged networks that drawing needs."""
+        facts = model_file.Facts(self.config, self.data.classes, self.framing, self.state.images)
+        model_file.write(self.run.model, self.averaged, *self.codes(), facts)
+
+    def codes(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The codes of the classes (classes, width), and typical ones (P, width)."""
         condition, encode = self.config.condition, partial(sampling.encode, self.averaged)
-        model_file.write(
-            self.run.model,
-            self.averaged,
-            condition.class_codes(encode, self.data),
-            condition.typical_codes(encode, self.data),
-            model_file.Facts(self.config, self.data.classes, self.framing, self.state.images),
-        )
+        return condition.class_codes(encode, self.data), condition.typical_codes(encode, self.data)
 
     def save_samples(self) -> None:
         """Write the grid of samples, the same z and conditions as ever."""
         grid = self.exhibit.draw(self.averaged)
         files.write_whole(self.run.sample_path(self.state.images), images.png(grid))
-        self.scalars.show(self.state.images, grid)
+        self.around.curves.show(self.state.images, grid)
 
     @property
     def averaged(self) -> Model:

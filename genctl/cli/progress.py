@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from genctl.cli.console import Console
-    from genctl.trainer import Budget, Trainer
+    from genctl.surroundings import Budget
+    from genctl.trainer import Trainer
 
 PLAIN_LINE_EVERY = 10.0  # seconds
 
