@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from genctl.batches import Batch
+    from genctl.data.base import Images
 
 TYPICAL = 512  # codes that a model keeps to draw noise around
 
@@ -68,3 +69,13 @@ class Coded(Condition):
 
         chosen = typical[torch.randint(len(typical), (count,), generator=random)]
         return to_sphere(chosen + self.jitter * torch.randn(chosen.shape, generator=random))
+
+
+def typical_images(images: Images) -> Tensor:
+    """The indices of up to ``TYPICAL`` images from all over the data, which may be sorted."""
+    import torch
+
+    from genctl.randomness import generator
+
+    order = torch.randperm(len(images), generator=generator(0, "typical"))
+    return order[:TYPICAL].to(images.device)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import NonNegativeFloat
 
 from genctl.conditions.base import Codes, Shown
-from genctl.conditions.coded import TYPICAL, Coded
+from genctl.conditions.coded import Coded, typical_images
 from genctl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ class Image(Coded):
         return to_sphere(torch.cat(means))
 
     def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The codes of the first training images."""
-        return encode(images.floats(slice(0, TYPICAL)))
+        """The codes of some training images."""
+        return encode(images.floats(typical_images(images)))
 
     def examples(self, images: Images, count: int) -> Tensor:
         """The first image of each of the first classes; without classes, the first images."""

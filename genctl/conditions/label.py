@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from genctl.conditions.base import Codes
-from genctl.conditions.coded import TYPICAL, Coded
+from genctl.conditions.coded import Coded, typical_images
 from genctl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,5 +54,5 @@ class Label(Coded):
         return encode(torch.arange(len(images.classes)))
 
     def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The codes of the first labels of the training data."""
-        return encode(images.labels[:TYPICAL])
+        """The codes of the labels of some training images."""
+        return encode(images.labels[typical_images(images)])
