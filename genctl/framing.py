@@ -7,11 +7,14 @@ reaches a model of MNIST as a white digit of the right size in the middle of bla
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
+from pydantic import Field
 from torch import Tensor
 
 from genctl.data.base import Images, Shape
@@ -19,16 +22,20 @@ from genctl.data.fit import resize
 from genctl.images import pixels_of
 
 INK = 64  # levels from the background at which a pixel counts as content
+SMALLEST_EXTENT = 0.1  # of the image's side
 SAMPLE = 2000  # images that the frame is read from
+SMALLEST_SCAN = 128  # pixels on the shorter side; from there on grain is looked for
+LARGEST_SIDE = 2048  # pixels; more say nothing about content that ends as 256 or fewer
 
 
 @dataclass(frozen=True)
 class Framing:
     """The frame of a data set's images; ``background`` is None for photographs."""
 
-    source_size: int = 0  # images of this size are padded, not resized; 0 for none
-    background: int | None = None  # 0 to 255
-    extent: float = 1.0  # longer side of the content, as a share of the image's side
+    # The limits are for what a stranger's model file claims.
+    source_size: Annotated[int, Field(ge=0)] = 0  # padded, not resized; 0 for none
+    background: Annotated[int, Field(ge=0, le=255)] | None = None
+    extent: Annotated[float, Field(ge=SMALLEST_EXTENT, le=1)] = 1.0  # longer side of the content
     by_mass: bool = False  # centred by centre of mass, else by bounding box
 
 
@@ -49,7 +56,9 @@ def read_framing(images: Images, source_size: int) -> Framing:
     if not extents:
         return Framing(source_size)
     spread = float(np.std(centres, axis=0).mean())
-    return Framing(source_size, background, float(np.median(extents)), spread < 0.02)
+    return Framing(
+        source_size, background, max(float(np.median(extents)), SMALLEST_EXTENT), spread < 0.02
+    )
 
 
 def frame(picture: Image.Image, shape: Shape, framing: Framing) -> tuple[Tensor, list[str]]:
@@ -65,6 +74,9 @@ def frame(picture: Image.Image, shape: Shape, framing: Framing) -> tuple[Tensor,
         return pixels_of(picture, shape.channels), notes
     if picture.size == (framing.source_size, framing.source_size):
         return resize(pixels_of(picture, shape.channels)[None], shape.size)[0], notes
+    if max(picture.size) > LARGEST_SIDE:
+        picture = picture.copy()
+        picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
     if framing.background is not None and shape.channels == 1:
         picture = _center(picture, shape.size, framing, framing.background)
     square = ImageOps.fit(picture, (shape.size, shape.size), Image.Resampling.LANCZOS)
@@ -81,26 +93,49 @@ def _border_level(picture: Image.Image) -> float:
 
 
 def _center(picture: Image.Image, size: int, framing: Framing, background: int) -> Image.Image:
-    """Crop to the content, scale it to the usual extent, and put it where it usually is."""
-    level = _border_level(picture)
-    grey = np.asarray(picture.convert("L"), dtype=np.float32)
-    ink = np.abs(grey - level)
+    """Find the content, and look at it through the window that gives it its usual extent."""
+    light = picture.convert("L")
+    if min(light.size) >= SMALLEST_SCAN:  # where no stroke is so thin that this would remove it
+        light = light.filter(ImageFilter.MedianFilter(3))
+    grey = np.asarray(light, dtype=np.float32)
+    ink = np.abs(grey - _paper(grey))
     strongest = float(ink.max())
-    box = _box(ink > max(strongest / 3, 16))
+    grain = min(3 * float(np.median(ink)), strongest / 4)
+    box = _box(ink > max(grain + (strongest - grain) * INK / 255, 16))
     if box is None:
         return picture
-    # Stretched, so that a grey scan has the contrast of the training images.
-    stretched = np.clip(ink / strongest, 0, 1)
+    # Stretched, so that a grey scan has the contrast of the training images, and no grain.
     left, top, right, bottom = box
-    content = Image.fromarray((stretched[top:bottom, left:right] * 255).astype(np.uint8))
-    scale = framing.extent * size / max(content.size)
-    fitted = (max(1, round(content.width * scale)), max(1, round(content.height * scale)))
-    content = content.resize(fitted, Image.Resampling.LANCZOS)
-    array = np.asarray(content, dtype=np.float32)
-    x, y = _mass(array) if framing.by_mass else (content.width / 2, content.height / 2)
-    canvas = Image.new("L", (size, size), 0)
-    canvas.paste(content, (round(size / 2 - x), round(size / 2 - y)))
-    return canvas if background < 128 else ImageOps.invert(canvas)
+    content = ((ink[top:bottom, left:right] - grain) / (strongest - grain)).clip(0, 1)
+    x, y = _mass(content) if framing.by_mass else (content.shape[1] / 2, content.shape[0] / 2)
+    side = max(content.shape) / framing.extent
+    margin = math.ceil(side / 2)
+    canvas = Image.fromarray(np.pad((content * 255).astype(np.uint8), margin))
+    # A window between pixels: rounding would move a small digit by a visible part of its stroke.
+    window = (margin + x - side / 2, margin + y - side / 2)
+    window += (window[0] + side, window[1] + side)
+    square = canvas.resize((size, size), Image.Resampling.LANCZOS, box=window)
+    return square if background < 128 else ImageOps.invert(square)
+
+
+def _paper(grey: np.ndarray) -> np.ndarray:
+    """The level of the paper at every place: a plane through the border, since light falls off.
+
+    Border pixels far from the plane are strokes that leave the picture, and are left out.
+    """
+    height, width = grey.shape
+    across, down = np.linspace(-1, 1, width), np.linspace(-1, 1, height)
+    x = np.concatenate([across, across, np.full(height, -1.0), np.full(height, 1.0)])
+    y = np.concatenate([np.full(width, -1.0), np.full(width, 1.0), down, down])
+    level = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    terms = np.stack([np.ones_like(x), x, y], axis=1)
+    kept = np.full(len(level), True)
+    for _ in range(4):
+        plane = np.linalg.lstsq(terms[kept], level[kept], rcond=None)[0]
+        distance = np.abs(level - terms @ plane)
+        kept = distance <= 2 * np.median(distance) + 1
+    paper: np.ndarray = plane[0] + plane[1] * across + plane[2] * down[:, None]
+    return paper.astype(np.float32)
 
 
 def _box(mask: np.ndarray) -> tuple[int, int, int, int] | None:

@@ -36,8 +36,12 @@ def read_picture(path: Path) -> Image.Image:
         MissingInput: the file is not there or cannot be read.
         BadContent: it is no picture of the allowed formats, damaged, or too large.
     """
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a device or pipe"
+        raise MissingInput(f"cannot read {path}: it is {what}; give a picture file")
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of small damage, that the picture survives
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as picture:
                 if picture.width * picture.height > MOST_PIXELS:
@@ -47,20 +51,23 @@ def read_picture(path: Path) -> Image.Image:
                     )
                 picture.load()
                 return _plain(ImageOps.exif_transpose(picture))
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise MissingInput(f"cannot read {path}: {error.strerror}; check the path") from None
     except UnidentifiedImageError:
         raise BadContent(f"cannot use {path}: not a {', '.join(FORMATS)} picture") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BadContent(f"cannot use {path}: it has too many pixels; make it smaller") from None
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as error:
+    except (BadContent, MemoryError):
+        raise
+    except Exception as error:  # decoders meet damage with errors of every kind
+        if isinstance(error, OSError) and error.errno is not None:
+            raise MissingInput(f"cannot read {path}: {error.strerror}; check the path") from None
         raise BadContent(f"cannot use {path}: a damaged picture: {error}") from None
 
 
 def _plain(picture: Image.Image) -> Image.Image:
     if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        levels = np.asarray(picture, dtype=np.float64)
-        top = 65535 if levels.max() > 255 else 255
+        levels = np.nan_to_num(np.asarray(picture, dtype=np.float64))
+        tops = (1, 255, 65535) if picture.mode == "F" else (255, 65535)
+        top = next((top for top in tops if levels.max() <= top), 65535)
         return Image.fromarray((levels * (255 / top)).clip(0, 255).round().astype(np.uint8))
     if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
         picture = picture.convert("RGBA")

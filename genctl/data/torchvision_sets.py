@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import sys
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from genctl.data.base import Data, Images, Split
 from genctl.errors import BadContent, Unavailable
+from genctl.settings import Bookkeeping
 
 
 class TorchvisionSet(Data):
     """A data set that torchvision knows; found files are used, missing ones downloaded."""
 
-    root: str | None = None
+    root: Annotated[str | None, Bookkeeping()] = None
     """Folder of the data; else $GENCTL_DATA, else the user's data directory."""
 
     torchvision_class: ClassVar[str]
@@ -60,16 +63,16 @@ class TorchvisionSet(Data):
         arguments = self.arguments(split)
         try:
             return dataset(str(self.folder), download=False, **arguments)
-        except RuntimeError:
-            pass  # torchvision's word for "not there"; any damage was found by verify()
-        except (OSError, ValueError, EOFError) as error:
-            raise BadContent(self._damaged(error)) from None
+        except Exception as error:  # its parsers meet damage with errors of every kind
+            if "Dataset not found" not in str(error):
+                raise BadContent(self._damaged(error)) from None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            opened = dataset(str(self.folder), download=True, **arguments)
+            with contextlib.redirect_stdout(sys.stderr):  # stdout is for results
+                opened = dataset(str(self.folder), download=True, **arguments)
         except (RuntimeError, OSError) as error:
             raise Unavailable(
-                f"cannot download {self.kind}: {' '.join(str(error).split())[:200]}; put "
+                f"cannot download {self.kind}: {_reason(error)}; put "
                 f"{self._files()} into {self.folder}, or train `--config digits_cgan`, which "
                 "needs no download"
             ) from None
@@ -78,8 +81,8 @@ class TorchvisionSet(Data):
 
     def _damaged(self, error: Exception) -> str:
         return (
-            f"cannot read {self.kind} in {self.folder}: {error}; delete the files and they are "
-            "downloaded again"
+            f"cannot read {self.kind} in {self.folder}: damaged files ({_reason(error)}); delete "
+            "them and they are downloaded again"
         )
 
     def _files(self) -> str:
@@ -189,6 +192,10 @@ class Cifar10(TorchvisionSet):
 
         pixels = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
         return pixels, torch.tensor(found.targets), tuple(found.classes)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__} {error}".split())[:200]
 
 
 def _class_names(classes: list[str]) -> tuple[str, ...]:
