@@ -1,0 +1,115 @@
+"""Everything that the samples of a model are held against, measured once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genctl.data.base import Images, Split
+from genctl.judge.agreement import agreement
+from genctl.judge.copies import copy_rate
+from genctl.judge.diversity import diversity_ratio
+from genctl.judge.drawn import choose
+from genctl.judge.network import Judge
+from genctl.judge.reference import Reference, closeness_by_class, spreads
+
+EACH = 10  # images of one condition that are compared with each other
+MOST_CONDITIONS = 200  # whose images are
+MOST_COMPARED = 2000  # images that are compared with every single training image
+
+Scores = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Images as they are measured; each was asked to be, or is, of a class."""
+
+    pixels: Tensor  # (N, C, H, W) uint8
+    features: Tensor  # (N, d) float64
+    seen: Tensor  # (N,) int64: the classes that the judge sees
+    asked: Tensor  # (N,) int64: the classes that they should be of; else those seen
+
+
+class Bench:
+    """Everything real that the samples of a model are held against."""
+
+    def __init__(
+        self,
+        data: Images,
+        held_out: Images,
+        judge: Judge,
+        n: int,
+        against: Split = "train",
+        conditional: bool = True,
+        features: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.data, self.held_out, self.judge = data, held_out, judge
+        self.features, self.conditional = features, conditional
+        self.classes = len(data.classes)
+        self.n = n
+        # The training images' Gaussian is known for all of them; that of a few is not as exact.
+        whole = judge.training if against == "train" and features is None else None
+        self.against = self._real(against)
+        self.reference = Reference.of(self.against.features, whole)
+        groups = self.against.asked if conditional else torch.zeros_like(self.against.asked)
+        self.spreads = spreads(self.against.features, groups, self.classes)
+        self.real, self.real_by_class = self._measure_real(
+            self._real("test" if against == "train" else "train")
+        )
+
+    def look(self, pixels: Tensor, asked: Tensor | None = None) -> Cloud:
+        """See pixels (N, C, H, W) with the chosen eyes."""
+        seen = self.judge.look(pixels)
+        features = seen.features if self.features is None else self.features(pixels)
+        return Cloud(pixels, features, seen.labels, seen.labels if asked is None else asked)
+
+    def closeness(self, cloud: Cloud) -> tuple[Scores, list[Scores]]:
+        """How close a cloud is to the real images, altogether and class by class."""
+        by_class = closeness_by_class(
+            self.against.features, self.against.asked, cloud.features, cloud.asked, self.classes
+        )
+        for label, scores in enumerate(by_class):
+            own = cloud.asked == label
+            scores["share"] = float(own.double().mean())
+            if self.conditional and own.any():
+                scores["agreement"] = agreement(cloud.asked[own], cloud.seen[own])
+        return self.reference.closeness(cloud.features), by_class
+
+    def diversity(self, features: Tensor, labels: Tensor) -> float:
+        """Compare groups (conditions, EACH, d) of a class (conditions,) with the real ones."""
+        spread = self.spreads[labels if self.conditional else torch.zeros_like(labels)]
+        known = spread.isfinite()
+        return diversity_ratio(features[known], spread[known])
+
+    def copies(self, pixels: Tensor) -> float:
+        """The share of copies of training images."""
+        return copy_rate(pixels[:MOST_COMPARED], self.data.pixels.cpu())
+
+    def _real(self, split: Split) -> Cloud:
+        images = self.data if split == "train" else self.held_out
+        index = choose(images, min(self.n, len(images)), split).to(images.device)
+        return self.look(images.pixels[index], images.labels[index])
+
+    def _measure_real(self, other: Cloud) -> tuple[Scores, list[Scores]]:
+        scores, by_class = self.closeness(other)
+        held_out = self._real("test")
+        if self.conditional:
+            scores["agreement"] = agreement(held_out.asked, held_out.seen)
+        groups, labels = _groups(held_out, self.classes if self.conditional else 1)
+        scores["diversity"] = self.diversity(groups, labels)
+        scores["copies"] = self.copies(held_out.pixels)
+        return scores, by_class
+
+
+def _groups(cloud: Cloud, classes: int) -> tuple[Tensor, Tensor]:
+    """Real images in groups of one class: features (groups, EACH, d), classes (groups,)."""
+    groups, labels = [], []
+    for label in range(classes):
+        own = cloud.features if classes == 1 else cloud.features[cloud.asked == label]
+        whole = own[: len(own) // EACH * EACH].unflatten(0, (-1, EACH))
+        groups.append(whole[:MOST_CONDITIONS])
+        labels += [label] * len(groups[-1])
+    return torch.cat(groups), torch.tensor(labels)

@@ -1,0 +1,54 @@
+"""What the scores mean, in words, where something is wrong."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+LEAST_DIVERSITY = 0.5
+LEAST_KAPPA = 0.1  # 0 is chance, 1 is agreement
+LEAST_SHARE = 1 / 4  # of a class's share among real images
+MOST_COPIES = 0.05  # more than among real images
+
+
+def warnings(
+    scores: dict[str, float],
+    real: dict[str, float],
+    asked: Tensor,
+    shares: Tensor,
+    classes: Sequence[str],
+) -> list[str]:
+    """Everything that a user should look at.
+
+    Args:
+        scores: of the model.
+        real: of real images.
+        asked: the share (classes,) of each class among what the model was asked for.
+        shares: the share (classes,) of each among what it drew.
+        classes: their names.
+    """
+    found = []
+    if scores["diversity"] < LEAST_DIVERSITY:
+        found.append(
+            f"z is ignored: samples of one condition differ {scores['diversity']:.2f} times as "
+            "much as real images of a class do"
+        )
+    chance = float((asked * shares).sum())
+    if "agreement" in scores and scores["agreement"] - chance < LEAST_KAPPA * (1 - chance):
+        found.append(
+            f"the condition is ignored: {scores['agreement']:.1%} of the samples show what was "
+            f"asked for, {chance:.1%} would by chance"
+        )
+    missing = [
+        name
+        for name, wanted, drawn in zip(classes, asked.tolist(), shares.tolist(), strict=True)
+        if drawn < LEAST_SHARE * wanted
+    ]
+    if missing:
+        what = "digits" if all(name.isdecimal() for name in classes) else "classes"
+        found.append(f"{what} missing: {', '.join(missing)}")
+    if scores["copies"] > real["copies"] + MOST_COPIES:
+        found.append(
+            f"copies of training images: {scores['copies']:.1%} of the samples, "
+            f"{real['copies']:.1%} of real ones"
+        )
+    return found
