@@ -27,7 +27,7 @@ class State:
         self.config = config
         self.model = model
         self.average = Average(model)
-        built = {role: config.optimizer.build(net) for role, net in model.roles.items()}
+        built = {role: config.optimizer.build(role, net) for role, net in model.roles.items()}
         self.optimizers: dict[str, Adam] = {
             role: optimizer for role, optimizer in built.items() if optimizer is not None
         }
@@ -42,12 +42,9 @@ class State:
         Raises:
             Diverged: it holds values that are not finite; nothing is written then.
         """
+        self.require_finite()
         sums, counts = self.meter.state()
         content = self._learned() | prefixed("meter", sums)
-        try:
-            tensors.require_finite(content, path)
-        except BadContent as error:
-            raise Diverged(f"diverged: {error}") from None
         progress = {
             "step": self.step,
             "images": self.images,
@@ -55,6 +52,17 @@ class State:
             "standing": asdict(self.standing),
         }
         tensors.write(path, content, {"kind": "checkpoint", **facts, **progress})
+
+    def require_finite(self) -> None:
+        """Refuse to keep what is no longer made of numbers.
+
+        Raises:
+            Diverged: naming the first tensor that is not finite.
+        """
+        self.meter.require_finite()
+        name = tensors.first_infinite(self._learned())
+        if name:
+            raise Diverged(f"diverged: {name} became infinite or not a number")
 
     def load(self, path: Path) -> dict[str, Any]:
         """Take up a saved state.

@@ -21,13 +21,13 @@ def write_whole(path: Path, content: bytes) -> None:
         CannotCreate: the folder is missing, or may not be written to.
         WriteFailed: the disk is full, or writing failed half-way.
     """
-    path = path.resolve()
     try:
-        if path.exists() and not path.is_file():
-            if path.is_dir():
-                raise CannotCreate(f"cannot write {path}: it is a folder; give a file name")
+        if path.is_dir():
+            raise CannotCreate(f"cannot write {path}: it is a folder; give a file name")
+        if _is_stream(path):
             path.write_bytes(content)
             return
+        path = path.resolve()
         _require_space(path, len(content))
         _replace(path, content)
     except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
@@ -36,6 +36,13 @@ def write_whole(path: Path, content: bytes) -> None:
         ) from None
     except OSError as error:
         raise WriteFailed(_no_room(path, str(error.strerror), len(content))) from None
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether ``path`` is a device, a pipe, or what a process has open, as ``/dev/stdout`` is."""
+    folder = path.parent.resolve()
+    opened = folder == Path("/dev") or folder.is_relative_to("/proc")
+    return path.exists() and (opened or not path.is_file())
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -46,10 +46,8 @@ class Run:
         Raises:
             CannotCreate: it is a file, holds other things, or may not be written to.
         """
-        ours = {self._lock.name, self._holder.name}
         if self.path.is_dir() and not self.exists:
-            foreign = {entry.name for entry in self.path.iterdir()} - ours
-            foreign = {name for name in foreign if not name.startswith(files.PREFIX)}
+            foreign = [entry.name for entry in self.path.iterdir() if not self._is_first(entry)]
             if foreign:
                 raise CannotCreate(
                     f"cannot use {self}: it holds {sorted(foreign)[0]} and is no run of genctl; "
@@ -59,6 +57,12 @@ class Run:
             files.make_folder(folder)
         if not os.access(self.path, os.W_OK):
             raise CannotCreate(f"cannot write to {self}: choose another --runs")
+
+    def _is_first(self, entry: Path) -> bool:
+        """Whether ``entry`` may be there before the config is: from a run killed that early."""
+        if entry in (self.samples, self.checkpoints):
+            return not any(entry.iterdir())
+        return entry in (self._lock, self._holder) or entry.name.startswith(files.PREFIX)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

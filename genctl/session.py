@@ -25,6 +25,7 @@ from genctl.errors import (
     GenctlError,
     Interrupted,
     OutOfMemory,
+    WriteFailed,
 )
 from genctl.model import Model
 from genctl.run import Run
@@ -90,7 +91,9 @@ def _accept(run: Run, config: Config, listener: Listener) -> None:
                     f"the learning rate followed a schedule that ended at {before:,} images; "
                     "from here it follows the one for the new budget"
                 )
-    files.write_whole(run.config, configs.dump(config).encode())
+    text = configs.dump(config).encode()
+    if not run.exists or run.config.read_bytes() != text:
+        files.write_whole(run.config, text)
 
 
 def _answered(run: Run, request: Request, listener: Listener) -> Result | None:
@@ -106,7 +109,8 @@ def _answered(run: Run, request: Request, listener: Listener) -> Result | None:
     enough_images = result.get("images", 0) >= request.config.training.images
     spent = result.get("stopped_by") == "time" and request.max_time is not None
     enough_time = spent and result.get("max_time", 0) >= (request.max_time or 0)
-    if not (enough_images or enough_time):
+    converged = result.get("stopped_by") == "patience"
+    if not (enough_images or enough_time or converged):
         return None
     listener.say(f"{run} is already complete")
     return result
@@ -134,8 +138,11 @@ class _Part:
         except (Diverged, Interrupted, GenctlError) as error:
             status = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
             result = self._result(status, str(error))
-            self.run.write_result(result)
             error.result = result  # type: ignore[attr-defined]
+            try:
+                self.run.write_result(result)
+            except WriteFailed as failure:  # on a full disk the first failure is the one to tell
+                self.listener.warn(str(failure))
             raise
         result = self._result("complete", ended_by)
         self.run.write_result(result)

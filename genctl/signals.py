@@ -44,7 +44,11 @@ def listen() -> Iterator[Requests]:
     handlers = dict.fromkeys(ENDING, requests.end)
     if hasattr(signal, "SIGUSR1"):
         handlers[signal.SIGUSR1] = requests.save
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    before = {
+        number: signal.signal(number, handler)
+        for number, handler in handlers.items()
+        if signal.getsignal(number) is not signal.SIG_IGN  # as nohup asks for SIGHUP
+    }
     try:
         yield requests
     finally:

@@ -61,6 +61,8 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]
     digest = _digest(tensors, header["facts"])
     if header.get("sha256") != digest:
         raise BadContent(f"cannot use {path}: SHA-256 mismatch, so it was changed; get it again")
+    if not isinstance(facts, dict):
+        raise BadContent(f"cannot use {path}: its facts are not a JSON object; get it again")
     if facts.get("kind") != kind:
         raise BadContent(f"cannot use {path}: it holds a {facts.get('kind')}, not a {kind}")
     return tensors, facts, digest
@@ -68,9 +70,20 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]
 
 def require_finite(tensors: dict[str, Tensor], path: Path) -> None:
     """Refuse weights that are not numbers."""
+    name = first_infinite(tensors)
+    if name:
+        raise BadContent(f"cannot use {path}: {name} holds values that are not finite")
+
+
+def first_infinite(tensors: dict[str, Tensor]) -> str | None:
+    """The name of the first tensor with a value that is infinite or not a number."""
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise BadContent(f"cannot use {path}: {name} holds values that are not finite")
+        if not tensor.is_floating_point():
+            continue
+        asked = tensor.float() if tensor.element_size() == 1 else tensor  # too small to be asked
+        if not bool(torch.isfinite(asked).all()):
+            return name
+    return None
 
 
 def _content(path: Path) -> bytes:
@@ -87,10 +100,18 @@ def _header(content: bytes, path: Path) -> dict[str, str]:
             f"cannot use {path}: not a safetensors file, or truncated at {len(content):,} bytes"
         )
     try:
-        header = json.loads(content[8 : 8 + length])
+        header = json.loads(content[8 : 8 + length], object_pairs_hook=_without_twins)
         return dict(header.get("__metadata__") or {})
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise BadContent(f"cannot use {path}: damaged header: {_short(error)}") from None
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, unless readers could disagree on what it says."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
 
 
 def _digest(tensors: dict[str, Tensor], facts: str) -> str:

@@ -49,6 +49,10 @@ class Trainer:
         self.latest: dict[str, float] = {}  # terms in the last line of metrics
         self.scores: dict[str, float] = {}
         self.measured_at = -1
+        for record in run.read_metrics():  # what an earlier part of the run found last
+            self.latest = record.get("terms", self.latest)
+            if "scores" in record:
+                self.scores, self.measured_at = record["scores"], record["images"]
         self.rates: list[float] = []  # images a second between two lines of metrics
         self._lap_started = time.monotonic()
         self._lap_images = state.images
@@ -165,10 +169,12 @@ class Trainer:
     def save_all(self) -> None:
         """Write checkpoint, model and grid, then drop what is too old."""
         with self.paused():
-            self.save_checkpoint()
+            self.state.require_finite()
             if self.state.standing.best is None:  # nothing says that an earlier one is better
                 self.save_model()
             self.save_samples()
+            # Last: a run that is killed before it makes the others again, after it never does.
+            self.save_checkpoint()
             self.run.prune(self.config.training.keep)
 
     @contextmanager
