@@ -1,5 +1,6 @@
 """The configs that come with genctl."""
 
+import difflib
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,16 +20,19 @@ def names() -> list[str]:
     return sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml"))
 
 
+def exists(name: str) -> bool:
+    """Whether a preset is called ``name``, which may end in ``.yaml``."""
+    return name.removesuffix(".yaml") in names()
+
+
 def text(name: str) -> str:
     """The YAML text of the preset ``name``, which may end in ``.yaml``.
 
     Raises:
         MissingInput: no preset has that name.
     """
-    import difflib
-
     stem = name.removesuffix(".yaml")
-    if stem not in names():
+    if not exists(stem):
         near = difflib.get_close_matches(stem, names(), n=1)
         hint = f"did you mean {near[0]}?" if near else f"presets are {', '.join(names())}"
         raise MissingInput(f"cannot find {name}: no such file, and no preset of that name; {hint}")

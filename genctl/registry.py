@@ -23,7 +23,13 @@ def kinds(folder: str) -> dict[str, type[Settings]]:
     found: dict[str, type[Settings]] = {}
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda info: info.name):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
-        found.update({_kind(answer): answer for answer in _answers(module)})
+        for answer in _answers(module):
+            kind = _kind(answer)
+            if kind in found:
+                raise ImportError(
+                    f"{module.__name__}: {found[kind].__module__} is {kind!r} already"
+                )
+            found[kind] = answer
     return found
 
 
@@ -41,6 +47,13 @@ def _answers(module: ModuleType) -> list[type[Settings]]:
 def _kind(settings: type[Settings]) -> Any:
     field = settings.model_fields.get("kind")
     return field.default if field else None
+
+
+def kinds_of(sections: type[Settings], section: str) -> dict[str, type[Settings]]:
+    """Every kind that the field ``section`` of ``sections`` can be of; none where it has none."""
+    field = sections.model_fields.get(section)
+    marks = field.metadata if field else []
+    return next((kinds(mark.folder) for mark in marks if isinstance(mark, OneOf)), {})
 
 
 class OneOf:

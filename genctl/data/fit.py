@@ -1,10 +1,13 @@
 """Bringing a whole data set into the form that the networks want."""
 
-import torch
-from torch import Tensor
-from torch.nn.functional import interpolate, pad
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from genctl.data.base import Shape
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LARGEST_MARGIN = 4  # pixels on each side
 
@@ -20,6 +23,8 @@ def fit(pixels: Tensor, shape: Shape) -> Tensor:
 
 def set_channels(pixels: Tensor, channels: int) -> Tensor:
     """Grey to colour by repetition, colour to grey by luma (ITU-R BT.601)."""
+    import torch
+
     if pixels.shape[1] == channels:
         return pixels
     if channels == 3:
@@ -30,6 +35,8 @@ def set_channels(pixels: Tensor, channels: int) -> Tensor:
 
 def resize(pixels: Tensor, size: int) -> Tensor:
     """Pad by up to ``LARGEST_MARGIN`` on each side, else interpolate."""
+    from torch.nn.functional import interpolate, pad
+
     missing = size - pixels.shape[-1]
     if missing == 0:
         return pixels
