@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import colorsys
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 from torch import Tensor
 
-from genctl import sampling
-from genctl.conditions.image import Image
+from genctl.conditions import image
 from genctl.errors import UsageError
-from genctl.files import write_whole
-from genctl.images import to_floats
+from genctl.files import make_folder, write_whole
+from genctl.images import picture_of, pixels_of, png
 from genctl.model_file import TrainedModel
-from genctl.shown import DATASET, Shown, fixed, picture_paths, read_framed, resolve
+from genctl.shown import DATASET, Shown, as_path, encode_pictures, picture_paths, resolve
 
+MAP_SIDE = 1200  # pixels
+SMALLEST_PICTURE, LARGEST_PICTURE = 24, 64  # pixels of an image on the map
 FORMATS = (".npz", ".csv", ".jsonl", ".safetensors")
 
 
@@ -41,7 +45,7 @@ def encode(inputs: Sequence[str], trained: TrainedModel, warn: Callable[[str], N
         UsageError: the model has no image encoder.
         MissingInput, BadContent: an image cannot be had; nothing is returned then.
     """
-    if not isinstance(trained.facts.config.condition, Image):
+    if not isinstance(trained.facts.config.condition, image.Image):
         raise UsageError(
             f"cannot encode with {trained.path}: it has no image encoder; a config with "
             "`condition: {kind: image}` trains one, as mnist_cgan does"
@@ -66,18 +70,12 @@ def encode(inputs: Sequence[str], trained: TrainedModel, warn: Callable[[str], N
 def _files(name: str, trained: TrainedModel, warn: Callable[[str], None]) -> list[Shown]:
     """Pictures of a file, folder or glob; a folder of class folders gives labels too."""
     classes = trained.facts.classes
-    root = Path(name).expanduser()
+    root = as_path(name, "INPUT")
     labelled = [(root / one, label) for label, one in enumerate(classes) if (root / one).is_dir()]
     groups: list[tuple[str, int | None]] = [(str(path), label) for path, label in labelled]
     found: list[Shown] = []
     for group, label in groups or [(name, None)]:
-        paths = picture_paths(group)
-        pixels = torch.stack([read_framed(path, trained, warn) for path in paths])
-        codes = sampling.encode(trained.model, to_floats(pixels))
-        found += [
-            fixed(str(path), picture, code, label)
-            for path, picture, code in zip(paths, pixels, codes, strict=True)
-        ]
+        found += encode_pictures(picture_paths(group), trained, warn, label)
     return found
 
 
@@ -90,6 +88,7 @@ def write(encoded: Encoded, path: Path) -> None:
     writers = {".npz": _npz, ".csv": _csv, ".jsonl": _jsonl, ".safetensors": _safetensors}
     if path.suffix not in writers:
         raise UsageError(f"--out {path}: must end in one of {', '.join(FORMATS)}")
+    make_folder(path.parent)
     write_whole(path, writers[path.suffix](encoded))
 
 
@@ -113,7 +112,7 @@ def _csv(encoded: Encoded) -> bytes:
     table.writerow(["path", *(["label"] if labels is not None else []), *numbers])
     for i, (path, code) in enumerate(zip(encoded.paths, encoded.codes.tolist(), strict=True)):
         table.writerow([path, *([labels[i]] if labels is not None else []), *code])
-    return buffer.getvalue().encode()
+    return buffer.getvalue().encode(errors="surrogateescape")  # a name that is not UTF-8
 
 
 def _jsonl(encoded: Encoded) -> bytes:
@@ -151,21 +150,41 @@ def linear_probe(encoded: Encoded) -> float | None:
     return float(scores.mean())
 
 
-def plot(encoded: Encoded, path: Path, side: int = 1200) -> None:
-    """Write a map (PNG) of the codes' two main directions, each image at its place."""
-    from sklearn.decomposition import PCA
+def plot(encoded: Encoded) -> bytes:
+    """A map (PNG) of the codes' two main directions, each image at its place.
 
-    from genctl.images import picture_of, png
+    Where classes are known, each has a frame of its own colour.
 
+    Raises:
+        UsageError: there are too few images to have directions.
+    """
     if len(encoded.codes) < 3:
-        raise UsageError(f"--plot {path}: needs at least 3 images, found {len(encoded.codes)}")
-    places = PCA(n_components=2, random_state=0).fit_transform(encoded.codes.numpy())
-    low, high = places.min(axis=0), places.max(axis=0)
-    size = encoded.pixels.shape[-1]
-    spots = ((places - low) / (high - low + 1e-12) * (side - size)).round().astype(int)
-    sheet = torch.full((encoded.pixels.shape[1], side, side), 24, dtype=torch.uint8)
-    canvas = picture_of(sheet)
-    for (x, y), pixels in zip(spots, encoded.pixels, strict=True):
-        canvas.paste(picture_of(pixels), (int(x), side - size - int(y)))
-    array = torch.from_numpy(np.array(canvas))
-    write_whole(path, png(array[None] if array.ndim == 2 else array.permute(2, 0, 1)))
+        raise UsageError(f"--plot: needs at least 3 images, found {len(encoded.codes)}")
+    places = _main_directions(encoded.codes)
+    spread = places.amax(dim=0) - places.amin(dim=0)
+    spots = (places - places.amin(dim=0)) / spread.clamp(min=1e-12)  # (N, 2) in [0, 1]
+    canvas = Image.new("RGB", (MAP_SIDE, MAP_SIDE), "white")
+    # Large enough to be seen, small enough for many to find room.
+    wanted = MAP_SIDE / math.sqrt(len(spots)) / 1.4
+    side = int(min(max(wanted, SMALLEST_PICTURE), LARGEST_PICTURE))
+    for number, (x, y) in enumerate(spots.tolist()):
+        picture = picture_of(encoded.pixels[number]).convert("RGB").resize((side, side))
+        if encoded.labels is not None:
+            picture = ImageOps.expand(ImageOps.crop(picture, 2), 2, _colour(encoded.labels[number]))
+        room = MAP_SIDE - side
+        canvas.paste(picture, (round(x * room), round((1 - y) * room)))
+    return png(pixels_of(canvas, 3))
+
+
+def _main_directions(codes: Tensor) -> Tensor:
+    """Codes (N, width) projected on the two directions (N, 2) in which they differ most."""
+    centred = codes - codes.mean(dim=0)
+    directions = torch.linalg.eigh(centred.T @ centred).eigenvectors  # by rising variance
+    projected = centred @ directions[:, -2:].flip(1)
+    return torch.nn.functional.pad(projected, (0, 2 - projected.shape[1]))
+
+
+def _colour(label: int) -> tuple[int, int, int]:
+    """A hue for each class; neighbours differ by the golden ratio of the circle."""
+    red, green, blue = colorsys.hsv_to_rgb(label * 0.618034 % 1, 0.9, 0.85)
+    return round(red * 255), round(green * 255), round(blue * 255)

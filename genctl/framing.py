@@ -69,7 +69,7 @@ def frame(picture: Image.Image, shape: Shape, framing: Framing) -> tuple[Tensor,
         found, learned = ("dark on light", "light on dark")[
             :: 1 if framing.background < 128 else -1
         ]
-        notes.append(f"is {found} where the model learned {learned}: inverted")
+        notes.append(f"{found} where the model learned {learned}: inverted")
     if picture.size == (shape.size, shape.size):
         return pixels_of(picture, shape.channels), notes
     if picture.size == (framing.source_size, framing.source_size):
@@ -112,8 +112,8 @@ def _center(picture: Image.Image, size: int, framing: Framing, background: int) 
     margin = math.ceil(side / 2)
     canvas = Image.fromarray(np.pad((content * 255).astype(np.uint8), margin))
     # A window between pixels: rounding would move a small digit by a visible part of its stroke.
-    window = (margin + x - side / 2, margin + y - side / 2)
-    window += (window[0] + side, window[1] + side)
+    left, top = margin + x - side / 2, margin + y - side / 2
+    window = (left, top, left + side, top + side)
     square = canvas.resize((size, size), Image.Resampling.LANCZOS, box=window)
     return square if background < 128 else ImageOps.invert(square)
 

@@ -19,6 +19,9 @@ from genctl.model import DRAWING, Model
 from genctl.weights import load_weights, prefixed, without_prefix
 
 
+CODES = ("class_codes", "typical_codes")
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a model file knows besides weights."""
@@ -67,21 +70,32 @@ def read(path: Path, device: torch.device) -> TrainedModel:
     content, values, digest = tensors.read(path, "model")
     tensors.require_finite(content, path)
     facts = _facts(values, path)
-    with torch.device("meta"):
-        outline = Model(facts.config, len(facts.classes), DRAWING)
-    claimed = sum(outline.parameter_counts().values())
-    held = sum(tensor.numel() for tensor in content.values())
+    weights = without_prefix("model", content)
+    unknown = content.keys() - {f"model.{name}" for name in weights} - set(CODES)
+    if unknown:
+        raise BadContent(f"cannot use {path}: it holds {min(unknown)}, which is no part of a model")
+    _require_size(facts, sum(tensor.numel() for tensor in weights.values()), path)
+    model = Model(facts.config, len(facts.classes), DRAWING)
+    load_weights(model, weights, path)
+    model.to(device).eval().requires_grad_(False)
+    width = facts.config.condition.code_width
+    class_codes = _codes(CODES[0], content, (len(facts.classes), width), path)
+    typical_codes = _codes(CODES[1], content, (-1, width), path)
+    return TrainedModel(path, digest, facts, model, class_codes, typical_codes)
+
+
+def _require_size(facts: Facts, held: int, path: Path) -> None:
+    """Refuse a config that asks for more than the file holds, before anything is allocated."""
+    try:
+        with torch.device("meta"):
+            outline = Model(facts.config, len(facts.classes), DRAWING)
+        claimed = sum(outline.parameter_counts().values())
+    except (RuntimeError, TypeError, ValueError, OverflowError):  # sizes that no network can have
+        raise BadContent(f"cannot use {path}: no network can be built from its config") from None
     if claimed > held:
         raise BadContent(
             f"cannot use {path}: its config asks for {claimed:,} parameters, it has {held:,}"
         )
-    model = Model(facts.config, len(facts.classes), DRAWING)
-    load_weights(model, without_prefix("model", content), path)
-    model.to(device).eval().requires_grad_(False)
-    width = facts.config.condition.code_width
-    class_codes = _codes("class_codes", content, (len(facts.classes), width), path)
-    typical_codes = _codes("typical_codes", content, (-1, width), path)
-    return TrainedModel(path, digest, facts, model, class_codes, typical_codes)
 
 
 def _codes(name: str, content: dict[str, Tensor], shape: tuple[int, int], path: Path) -> Tensor:
@@ -89,6 +103,7 @@ def _codes(name: str, content: dict[str, Tensor], shape: tuple[int, int], path: 
     codes = content.get(name)
     if (
         codes is None
+        or codes.dtype != torch.float32
         or codes.ndim != 2
         or codes.shape[1] != shape[1]
         or (len(codes) != shape[0] if shape[0] >= 0 else not len(codes))
@@ -99,7 +114,7 @@ def _codes(name: str, content: dict[str, Tensor], shape: tuple[int, int], path: 
 
 def _facts(values: dict[str, Any], path: Path) -> Facts:
     try:
-        return Facts(
+        facts = Facts(
             # Through JSON, where a list stands for a tuple.
             config=Config.model_validate_json(json.dumps(values["config"])),
             classes=TypeAdapter(tuple[str, ...]).validate_python(values["classes"]),
@@ -112,3 +127,6 @@ def _facts(values: dict[str, Any], path: Path) -> Facts:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise BadContent(f"cannot use {path}: {place}: {first['msg']}") from None
+    for key, why in facts.config.problems().items():
+        raise BadContent(f"cannot use {path}: {key}: {why}")
+    return facts

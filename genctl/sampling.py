@@ -33,6 +33,11 @@ def from_blocks(block: Callable[[int], Tensor], first: int, count: int) -> Tenso
     return torch.cat([block(number) for number in numbers])[start : start + count]
 
 
+def shares(first: int, count: int, steps: int) -> Tensor:
+    """How far (count, 1) the steps from ``first`` on have come of a way of ``steps``, 0 to 1."""
+    return torch.arange(first, first + count)[:, None] / max(steps - 1, 1)
+
+
 def draw(model: Model, z: Tensor, codes: Tensor) -> Tensor:
     """z (N, z) and codes (N, width) -> pixels (N, C, H, W) uint8 on the CPU."""
     return in_lanes(lambda z, code: to_bytes(model.generate(z, code)).cpu(), model, z, codes)

@@ -7,13 +7,16 @@ A spec is an image file, a folder or glob of images, ``label:7``, ``mnist:test[0
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from genctl import sampling
@@ -27,6 +30,7 @@ from genctl.registry import kinds
 
 DATASET = re.compile(r"(\w+):(train|test)(?:\[(.*)\])?")
 CODES_FILE = re.compile(r"(.+\.npz)(?:\[(.*)\])?")
+LARGEST_RATIO = 200  # of unpacked to packed size; codes come nowhere near
 GLOB = re.compile(r"[*?\[]")
 
 Warn = Callable[[str], None]
@@ -43,8 +47,8 @@ class Shown:
     label: int | None = None
 
 
-def resolve(specs: list[str], trained: TrainedModel, warn: Warn) -> list[Shown]:
-    """Every condition that ``specs`` name, in order.
+def resolve(specs: Sequence[str], trained: TrainedModel, warn: Warn, steps: int = 1) -> list[Shown]:
+    """Every condition that ``specs`` name, in order; a mix goes from end to end in ``steps``.
 
     Raises:
         UsageError: the model cannot be shown such a thing.
@@ -56,7 +60,7 @@ def resolve(specs: list[str], trained: TrainedModel, warn: Warn) -> list[Shown]:
             f"--condition {specs[0]}: {trained.path} is an unconditional model; a config with "
             "`condition: {kind: image}` trains a conditional one, as mnist_cgan does"
         )
-    return [shown for spec in specs for shown in _resolve(spec, trained, warn)]
+    return [shown for spec in specs for shown in _resolve(spec, trained, warn, steps)]
 
 
 def every_class(trained: TrainedModel) -> list[Shown]:
@@ -67,14 +71,14 @@ def every_class(trained: TrainedModel) -> list[Shown]:
     return [_label(index, trained) for index in range(len(classes))]
 
 
-def _resolve(spec: str, trained: TrainedModel, warn: Warn) -> Iterator[Shown]:
-    path = Path(spec).expanduser()
+def _resolve(spec: str, trained: TrainedModel, warn: Warn, steps: int) -> Iterator[Shown]:
+    path = as_path(spec, "--condition")
     if spec == "noise":
         yield _noise(trained)
     elif spec.startswith("label:"):
         yield _label(_class_index(spec, trained), trained)
     elif spec.startswith("mix:"):
-        yield _mix(spec, trained, warn)
+        yield _mix(spec, trained, warn, steps)
     elif found := DATASET.fullmatch(spec):
         yield from _dataset(spec, found[1], found[2], found[3], trained)
     elif not path.exists() and (found := CODES_FILE.fullmatch(spec)):
@@ -113,25 +117,27 @@ def _class_index(spec: str, trained: TrainedModel) -> int:
     name, classes = spec.removeprefix("label:"), trained.facts.classes
     if name in classes:
         return classes.index(name)
-    if name.isdecimal() and int(name) < len(classes):
-        return int(name)
+    numbers = [str(number) for number in range(len(classes))]
+    if name in numbers:
+        return numbers.index(name)
     known = ", ".join(classes) if classes else "none: it was trained without labels"
     raise UsageError(f"--condition {spec}: the model has no such class; its classes are {known}")
 
 
-def _mix(spec: str, trained: TrainedModel, warn: Warn) -> Shown:
+def _mix(spec: str, trained: TrainedModel, warn: Warn, steps: int) -> Shown:
     from genctl.layers.sphere import to_sphere
 
     ends = spec.removeprefix("mix:").split(",")
     if len(ends) != 2:
         raise UsageError(f"--condition {spec}: must name two conditions, as in mix:label:1,label:7")
-    first_code, last_code = (
-        next(iter(_resolve(end, trained, warn))).codes(0, 0, 1) for end in ends
-    )
+    sides = [list(_resolve(end, trained, warn, steps)) for end in ends]
+    for end, side in zip(ends, sides, strict=True):
+        if len(side) != 1:
+            raise UsageError(f"--condition {spec}: {end} names {len(side)} conditions; name one")
 
     def codes(seed: int, first: int, count: int) -> Tensor:
-        share = torch.linspace(0, 1, max(count, 2))[:count, None]
-        return to_sphere(torch.lerp(first_code, last_code, share))
+        start, end = (side[0].codes(seed, 0, 1) for side in sides)
+        return to_sphere(torch.lerp(start, end, sampling.shares(first, count, steps)))
 
     return Shown(spec, None, codes, same_z=True)
 
@@ -145,7 +151,12 @@ def _dataset(
     if kind not in known:
         raise UsageError(f"--condition {spec}: {kind} is not one of {', '.join(known)}")
     form = {"image_size": own.image_size, "channels": own.channels}
-    settings: Any = own if own.kind == kind else known[kind].model_validate(form)
+    try:
+        settings: Any = own if own.kind == kind else known[kind].model_validate(form)
+    except ValidationError:
+        raise UsageError(
+            f"--condition {spec}: the model was not trained on {kind}; give its path"
+        ) from None
     images = settings.load(split)
     chosen = positions(part, len(images), f"--condition {spec}")
     pixels = images.pixels[chosen]
@@ -175,14 +186,18 @@ def read_codes(path: Path) -> Tensor:
         MissingInput, BadContent: it is not there, or no such file.
     """
     try:
+        with ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+            if unpacked > LARGEST_RATIO * path.stat().st_size:
+                raise BadContent(f"cannot use {path}: it unpacks to {unpacked:,} bytes")
         with np.load(path, allow_pickle=False) as file:
             codes = file["codes"]
+    except BadContent:
+        raise
     except FileNotFoundError:
         raise MissingInput(f"cannot read {path}: no such file; check the path") from None
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except Exception as error:  # zipfile and its decompressors raise errors of many kinds
         raise BadContent(f"cannot use {path}: not a file of codes: {error}") from None
-    except Exception as error:  # zipfile and its decompressors raise errors of their own
-        raise BadContent(f"cannot use {path}: damaged: {error}") from None
     if codes.ndim != 2 or codes.dtype != np.float32 or not np.isfinite(codes).all():
         raise BadContent(f"cannot use {path}: codes must be finite float32 of shape (N, width)")
     return torch.from_numpy(codes)
@@ -190,20 +205,28 @@ def read_codes(path: Path) -> Tensor:
 
 def _pictures(paths: list[Path], trained: TrainedModel, warn: Warn) -> Iterator[Shown]:
     _require_image_encoder(str(paths[0]), trained)
-    pixels = torch.stack([read_framed(path, trained, warn) for path in paths])
-    codes = sampling.encode(trained.model, to_floats(pixels))
-    for path, picture, code in zip(paths, pixels, codes, strict=True):
-        yield fixed(str(path), picture, code)
+    yield from encode_pictures(paths, trained, warn)
 
 
-def read_framed(path: Path, trained: TrainedModel, warn: Warn) -> Tensor:
-    """A picture as the encoder shall see it, (C, H, W) uint8."""
-    picture, notes = frame(
-        read_picture(path), trained.facts.config.data.shape, trained.facts.framing
-    )
-    for note in notes:
-        warn(f"{path} {note}")
-    return picture
+def encode_pictures(
+    paths: list[Path], trained: TrainedModel, warn: Warn, label: int | None = None
+) -> list[Shown]:
+    """Pictures brought into the model's frame, with their codes."""
+    shape, framing = trained.facts.config.data.shape, trained.facts.framing
+    framed, noted = [], defaultdict(list)
+    for path in paths:
+        picture, notes = frame(read_picture(path), shape, framing)
+        framed.append(picture)
+        for note in notes:
+            noted[note].append(path)
+    for note, pictures in noted.items():  # one line, however many pictures a folder holds
+        others = f" and {len(pictures) - 1} more" if len(pictures) > 1 else ""
+        warn(f"{pictures[0]}{others}: {note}")
+    codes = sampling.encode(trained.model, to_floats(torch.stack(framed)))
+    return [
+        fixed(str(path), picture, code, label)
+        for path, picture, code in zip(paths, framed, codes, strict=True)
+    ]
 
 
 def picture_paths(spec: str) -> list[Path]:
@@ -212,17 +235,36 @@ def picture_paths(spec: str) -> list[Path]:
     Raises:
         MissingInput: there is none.
     """
-    path = Path(spec).expanduser()
+    path = as_path(spec, "a picture")
     if path.is_dir():
         paths = sorted(found for found in path.iterdir() if found.suffix.lower() in SUFFIXES)
     elif path.exists() or not GLOB.search(spec):
         return [path]
     else:
         anchor = Path(path.anchor) if path.is_absolute() else Path()
-        paths = sorted(anchor.glob(str(path.relative_to(anchor))))
+        try:
+            paths = sorted(anchor.glob(str(path.relative_to(anchor))))
+        except (ValueError, OSError) as error:
+            raise UsageError(f"cannot look for {spec}: {error}; check the pattern") from None
     if not paths:
         raise MissingInput(f"cannot find a picture in {spec}: check the path")
     return paths
+
+
+def as_path(text: str, what: str) -> Path:
+    """A path that can be asked for, with ``~`` spelled out.
+
+    Raises:
+        UsageError: no file can have that name.
+    """
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+    except (ValueError, RuntimeError, OSError) as error:
+        raise UsageError(f"{what} {text[:80]}: no usable path: {error}") from None
+    if not text:
+        raise UsageError(f"{what}: is empty; give a picture")
+    return path
 
 
 def _require_image_encoder(spec: str, trained: TrainedModel) -> None:
@@ -239,8 +281,10 @@ def positions(part: str | None, count: int, option: str) -> list[int]:
     Raises:
         UsageError: it is no index or slice, or names nothing.
     """
-    if part is None:
+    if part is None and count:
         return list(range(count))
+    if part is None:
+        raise UsageError(f"{option}: there is nothing in it")
     words = part.split(":")
     try:
         chosen = (

@@ -32,22 +32,26 @@ def encode(
 ) -> None:
     """Turn images into codes; prints the path of the file."""
     with console(json, quiet, debug) as console_:
-        from genctl import encoding, model_file
+        from genctl import encoding, files, model_file
         from genctl import run as run_folder
         from genctl.devices import choose_device
         from genctl.errors import UsageError
 
         if out.suffix not in encoding.FORMATS:
             raise UsageError(f"--out {out}: must end in one of {', '.join(encoding.FORMATS)}")
+        if plot is not None and plot.suffix.lower() != ".png":
+            raise UsageError(f"--plot {plot}: must end in .png")
         path = run_folder.find_model(run, runs)
         if run is None:
             console_.say(f"encoding with {path}")
         trained = model_file.read(path, choose_device(device))
         encoded = encoding.encode(inputs, trained, console_.warn)
+        accuracy = encoding.linear_probe(encoded)
+        map_ = encoding.plot(encoded) if plot is not None else b""
         encoding.write(encoded, out)
         if plot is not None:
-            encoding.plot(encoded, plot)
-        accuracy = encoding.linear_probe(encoded)
+            files.make_folder(plot.parent)
+            files.write_whole(plot, map_)
         count, width = encoded.codes.shape
         console_.say(f"{count:,} codes of width {width}")
         if accuracy is not None:

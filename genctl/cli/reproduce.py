@@ -11,7 +11,7 @@ from genctl.cli.console import console
 
 def reproduce(
     picture: Annotated[
-        Path, typer.Argument(metavar="GRID.png", help="A sheet that genctl sample wrote.")
+        Path, typer.Argument(metavar="GRID.png", help="A picture that genctl sample wrote.")
     ],
     run: options.RunName = None,
     runs: options.Runs = Path("runs"),
@@ -26,13 +26,18 @@ def reproduce(
 ) -> None:
     """Draw a picture again from what it says about itself, and compare."""
     with console(json, quiet, debug) as console_:
-        from genctl import drawing, model_file
+        from genctl import drawing, files, images, model_file, sheet
         from genctl import run as run_folder
         from genctl.devices import choose_device
-        from genctl.errors import BadContent
+        from genctl.errors import BadContent, MissingInput
 
-        facts = drawing.read_provenance(picture)
+        facts = sheet.read_provenance(picture)
         path = Path(facts.model) if run is None else run_folder.find_model(run, runs)
+        if not path.is_file():
+            raise MissingInput(
+                f"cannot reproduce {picture}: its model {path} is not there; say with --run "
+                "where it is"
+            )
         trained = model_file.read(path, choose_device(device))
         if trained.digest != facts.model_sha256:
             raise BadContent(
@@ -40,8 +45,12 @@ def reproduce(
                 "name that one with --run"
             )
         target = out or picture.with_name(f"{picture.stem}.again.png")
-        drawn = drawing.draw(facts.order, trained, 1024, console_.say, console_.warn)
-        drawing.write(drawn, facts.order, trained, target, "grid")
-        same = drawing.same_pixels(picture, target)
-        console_.say("the same to the last bit" if same else "NOT the same picture")
+        drawn = drawing.draw(facts.order, trained, console_.say, console_.warn)
+        pixels = sheet.redraw(drawn, facts, batch_size=1024)
+        same = sheet.is_same(picture, pixels)
+        files.write_whole(target, images.png(pixels, sheet.text(facts)))
+        if same:
+            console_.say("the same to the last bit")
+        else:
+            console_.warn(f"{target} is not the same as {picture}: was a condition changed?")
         console_.result({"out": str(target), "identical": same}, str(target))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genctl.cli import options
 from genctl.cli.console import console
+from genctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from genctl import drawing
-    from genctl.drawing import Order
-    from genctl.model_file import TrainedModel
+    from genctl import sheet
 
 
 class Format(StrEnum):
@@ -32,13 +32,19 @@ def sample(
             "--condition",
             metavar="SPEC",
             help="What to draw more of: an image file, a folder or glob of them, label:7, "
-            "mnist:test[0:10], codes.npz[3], mix:A,B, or noise; repeatable.",
+            "mnist:test[0:10], codes.npz[3], mix:A,B, or noise; repeatable. "
+            "Where none is given, every class once per row.",
         ),
     ] = None,
-    n: Annotated[int, typer.Option("--n", min=1, help="Images for each condition.")] = 64,
+    n: Annotated[
+        int,
+        typer.Option("--n", min=1, help="Images for each condition; in all where there is none."),
+    ] = 64,
     run: options.RunName = None,
     runs: options.Runs = Path("runs"),
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, other images.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**63 - 1, help="Another seed, other images.")
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PATH", help="The file or folder to write.")
     ] = None,
@@ -53,7 +59,12 @@ def sample(
         ),
     ] = 1.0,
     interpolate: Annotated[
-        bool, typer.Option("--interpolate", help="Walk from one z to another.")
+        bool,
+        typer.Option(
+            "--interpolate",
+            help="Walk through z: one row for each condition, or an animation where --out ends in "
+            ".gif or .apng.",
+        ),
     ] = False,
     device: options.Device = "auto",
     batch_size: Annotated[
@@ -65,36 +76,47 @@ def sample(
 ) -> None:
     """Draw images of the kind shown; prints the path of the picture."""
     with console(json, quiet, debug) as console_:
-        from genctl import drawing, model_file
+        from dataclasses import asdict
+
+        from genctl import drawing, model_file, sheet
         from genctl import run as run_folder
         from genctl.devices import choose_device
+
+        form = _form(format_, out, interpolate)
+        if not math.isfinite(truncation):
+            raise UsageError(f"--truncation {truncation}: must be a number, as 0.7")
 
         path = run_folder.find_model(run, runs)
         if run is None:
             console_.say(f"drawing from {path}")
         trained = model_file.read(path, choose_device(device))
         order = drawing.Order(tuple(condition or ()), n, seed, truncation, interpolate)
-        form = _form(format_, out)
-        target = out or _default_path(order, trained, form)
-        drawn = drawing.draw(order, trained, batch_size, console_.say, console_.warn)
-        drawing.write(drawn, order, trained, target, form)
-        facts = drawing.provenance(order, trained)
-        console_.result({"out": str(target), "images": len(drawn.pixels), **facts}, str(target))
+        drawn = drawing.draw(order, trained, console_.say, console_.warn)
+        facts = asdict(sheet.provenance(order, trained))
+        target = out or _default_path(facts, form)
+        sheet.write(drawn, target, form, batch_size)
+        console_.result({"out": str(target), "images": len(drawn), **facts}, str(target))
 
 
-def _form(wish: Format | None, out: Path | None) -> drawing.Format:
-    if wish is not None:
-        return wish.value
-    return "npz" if out is not None and out.suffix == ".npz" else "grid"
+def _form(wish: Format | None, out: Path | None, interpolate: bool) -> sheet.Format:
+    """What to write, by --format or else by how --out ends."""
+    suffix = out.suffix.lower() if out is not None else ""
+    if wish is None and suffix in (".gif", ".apng"):
+        if not interpolate:
+            raise UsageError(f"--out {out}: only a walk can move; add --interpolate")
+        return "animation"
+    form: sheet.Format = wish.value if wish is not None else "npz" if suffix == ".npz" else "grid"
+    expected = {"grid": ".png", "npz": ".npz", "png": suffix}[form]
+    if suffix not in ("", expected):
+        raise UsageError(f"--out {out}: must end in {expected}, or choose another --format")
+    return form
 
 
-def _default_path(order: Order, trained: TrainedModel, form: str) -> Path:
+def _default_path(facts: dict[str, Any], form: str) -> Path:
     """A name that says what is drawn, so that other samples are never overwritten."""
     import hashlib
     import json
 
-    from genctl.drawing import provenance
-
-    key = json.dumps(provenance(order, trained), sort_keys=True)
+    key = json.dumps(facts, sort_keys=True)
     stem = f"samples-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     return Path({"grid": f"{stem}.png", "npz": f"{stem}.npz"}.get(form, stem))
