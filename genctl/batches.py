@@ -23,6 +23,7 @@ class Batch:
     real: Tensor  # (B, C, H, W) in [-1, 1]
     shown: Tensor  # (B, C, H, W) in [-1, 1]: what the encoder looks at
     labels: Tensor  # (B,) int64
+    classes: int  # how many there are; 0 for data without labels
     step: int  # steps done before this one
     progress: float  # share of the run that is done, 0 to 1
     random: Callable[[str], torch.Generator]  # purpose -> generator for this batch
@@ -67,6 +68,7 @@ class Batches:
             real=shown.real,
             shown=shown.image,
             labels=shown.labels,
+            classes=len(self.images.classes),
             step=step,
             progress=progress,
             random=random,

@@ -25,9 +25,11 @@ class Model(nn.Module):
         self.condition = config.condition
         self.z_width = config.networks.z_width
         shape, width = config.data.shape, config.condition.code_width
+        told = config.condition.critic_width(classes)
+        self.critic_classes = config.condition.critic_classes(classes)
         builders = {
             "generator": lambda: config.networks.generator(shape, width),
-            "critic": lambda: config.networks.critic(shape, width),
+            "critic": lambda: config.networks.critic(shape, told, self.critic_classes),
             "posterior": lambda: config.networks.posterior(shape, width),
             "encoder": lambda: config.condition.encoder(config.networks, shape, classes),
         }
@@ -54,7 +56,7 @@ class Model(nn.Module):
 
     @property
     def critic(self) -> nn.Module:
-        """(images, codes) -> scores (B,)."""
+        """(images, what it is told) -> scores and class logits (B, 1 + classes)."""
         return self.roles["critic"]
 
     @property

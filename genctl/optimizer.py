@@ -29,6 +29,8 @@ class OptimizerSettings(Settings):
     """Step size of the condition encoder."""
     betas: tuple[Beta, Beta] = (0.5, 0.999)
     """Decay of the running means of the gradient and of its square."""
+    encoder_betas: tuple[Beta, Beta] | None = None
+    """The same for the encoder, whose task does not change while it learns."""
     epsilon: PositiveFloat = 1e-8
     """Added to the denominator."""
     warmup_images: NonNegativeInt = 0
@@ -38,12 +40,13 @@ class OptimizerSettings(Settings):
     decay_from: float = Field(default=0.0, ge=0, lt=1)
     """Share of the run after which they begin to fall."""
 
-    def build(self, network: nn.Module) -> Adam | None:
-        """The optimizer of one network; None for one that has nothing to learn."""
+    def build(self, role: str, network: nn.Module) -> Adam | None:
+        """The optimizer of the network of ``role``; None for one that has nothing to learn."""
         from genctl.adam import Adam
 
         parameters = list(network.parameters())
-        return Adam(parameters, self.betas, self.epsilon) if parameters else None
+        betas = (self.encoder_betas if role == "encoder" else None) or self.betas
+        return Adam(parameters, betas, self.epsilon) if parameters else None
 
     def rate(self, role: str, images: int, progress: float) -> float:
         """The step size of ``role`` after ``images``, at ``progress`` (0 to 1) of the run."""

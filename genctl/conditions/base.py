@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from genctl.batches import Batch
     from genctl.data.base import Images, Shape
     from genctl.networks.base import Networks
+    from genctl.objectives.base import Score
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Codes:
     """A batch of conditions as the networks see them."""
 
     generator: Tensor  # (B, width)
-    critic: Tensor  # (B, width), without gradient
+    critic: Tensor  # (B, critic's width), without gradient: what the critic is told
     terms: dict[str, Tensor] = field(default_factory=dict)  # what the encoder lowers besides
 
 
@@ -45,6 +46,18 @@ class Condition(Settings):
     @abstractmethod
     def code_width(self) -> int:
         """The length of a code; 0 means that there is no condition."""
+
+    def critic_width(self, classes: int) -> int:
+        """The length of what the critic is told."""
+        return self.code_width
+
+    def critic_classes(self, classes: int) -> int:
+        """How many classes the critic learns to name besides the game; 0 for none."""
+        return 0
+
+    def critic_terms(self, score: Score, batch: Batch) -> dict[str, Tensor]:
+        """What the critic lowers besides the game."""
+        return {}
 
     def check(self, labelled: bool) -> None:
         """Refuse data that cannot serve this condition.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from genctl.batches import Batch
     from genctl.data.base import Images
+    from genctl.objectives.base import Score
 
 TYPICAL = 512  # codes that a model keeps to draw noise around
 
@@ -30,33 +31,61 @@ class Coded(Condition):
     An exact code would be the key to one image, which the critic could learn by heart.
     """
 
+    critic_cross_entropy: NonNegativeFloat = 1.0
+    """Weight of the classes of real images in the critic's loss; 0 does not teach it classes.
+
+    A critic that knows the classes sees at once when the generator draws another: Odena et al.
+    2017, with the term for real images alone, since for drawn ones it would cost variety.
+    """
+
     @property
     def code_width(self) -> int:
         """The length of a code."""
         return self.width
 
+    def critic_width(self, classes: int) -> int:
+        """The code, and a place for each class that the critic is told."""
+        return self.width + self.told_classes(classes)
+
+    def critic_classes(self, classes: int) -> int:
+        """All of them, unless the term has no weight."""
+        return classes if self.critic_cross_entropy else 0
+
+    def critic_terms(self, score: Score, batch: Batch) -> dict[str, Tensor]:
+        """The cross-entropy of the real images' classes."""
+        from torch.nn.functional import cross_entropy
+
+        if not score.classes or not self.critic_cross_entropy:
+            return {}
+        loss = cross_entropy(score.class_logits(batch.real), batch.labels)
+        return {"cross_entropy": self.critic_cross_entropy * loss}
+
+    def told_classes(self, classes: int) -> int:
+        """How many classes the critic is told apart, besides the code."""
+        return classes
+
     @abstractmethod
-    def look(self, encoder: nn.Module, batch: Batch) -> Codes:
-        """The plain codes of what ``batch`` shows, and what the encoder lowers."""
+    def look(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The plain codes (B, width) of what ``batch`` shows, and what the encoder lowers."""
 
     def codes(self, encoder: nn.Module, batch: Batch) -> Codes:
-        """The plain codes, jittered.
+        """The plain codes, jittered, and for the critic the classes too.
 
         The critic's are cut off from the gradient: through them the encoder could please the
         critic without any image getting better.
         """
         import torch
+        from torch.nn.functional import one_hot
 
         from genctl.layers.sphere import to_sphere
 
-        plain = self.look(encoder, batch)
-        code, random = plain.generator, batch.random("code")
-        jitter = self.jitter * torch.randn(code.shape, generator=random).to(code)
-        return Codes(
-            generator=to_sphere(code + jitter),
-            critic=to_sphere(plain.critic.detach() + jitter),
-            terms=plain.terms,
-        )
+        code, terms = self.look(encoder, batch)
+        jitter = torch.randn(code.shape, generator=batch.random("code")).to(code)
+        code = to_sphere(code + self.jitter * jitter)
+        classes = self.told_classes(batch.classes)
+        # As long as the code, so that neither drowns the other.
+        told = one_hot(batch.labels, max(batch.classes, 1))[:, :classes] * self.width**0.5
+        return Codes(code, torch.cat([code.detach(), told], dim=1), terms)
 
     def noise(self, typical: Tensor, count: int, random: torch.Generator) -> Tensor:
         """Typical codes drawn at random, jittered as in training.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import NonNegativeFloat
 
-from genctl.conditions.base import Codes, Shown
+from genctl.conditions.base import Shown
 from genctl.conditions.coded import Coded, typical_images
 from genctl.errors import ConfigError
 
@@ -74,13 +74,12 @@ class Image(Coded):
         moved = move(shown, self.shift, self.scale, self.turn, random)
         return Shown(real, moved, images.labels[index])
 
-    def look(self, encoder: nn.Module, batch: Batch) -> Codes:
-        """The codes of the shown images, and the cross-entropy of their classes.
+    def told_classes(self, classes: int) -> int:
+        """All of them where any image of the class may be the partner."""
+        return classes if self.partner == "class" else 0
 
-        Where the partner is any image of the class, the class is all that the critic can check.
-        It is then shown the class's own direction in the space of codes, which is the same for
-        all images of a class and so leaves nothing to learn by heart.
-        """
+    def look(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The codes of the shown images, and the cross-entropy of their classes."""
         from torch.nn.functional import cross_entropy
 
         from genctl.layers.encoders import ImageEncoder
@@ -88,11 +87,8 @@ class Image(Coded):
         assert isinstance(encoder, ImageEncoder)
         code, logits = encoder.look(batch.shown)
         if not logits.shape[1]:
-            return Codes(code, code)
-        terms = {"cross_entropy": self.cross_entropy * cross_entropy(logits, batch.labels)}
-        if self.partner == "instance":
-            return Codes(code, code, terms)
-        return Codes(code, encoder.class_directions()[batch.labels], terms)
+            return code, {}
+        return code, {"cross_entropy": self.cross_entropy * cross_entropy(logits, batch.labels)}
 
     def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
         """The mean code of some images of each class; of any where a class has none."""

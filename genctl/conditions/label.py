@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from genctl.conditions.base import Codes
 from genctl.conditions.coded import Coded, typical_images
 from genctl.errors import ConfigError
 
@@ -36,10 +35,9 @@ class Label(Coded):
 
         return LabelEncoder(classes, self.width)
 
-    def look(self, encoder: nn.Module, batch: Batch) -> Codes:
+    def look(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The codes of the labels."""
-        code = encoder(batch.labels)
-        return Codes(code, code)
+        return encoder(batch.labels), {}
 
     def examples(self, images: Images, count: int) -> Tensor:
         """The first classes."""

@@ -67,7 +67,12 @@ class Critic(nn.Module):
     """The generator's mirror without normalisation: strided Conv2d, leaky ReLU, projection."""
 
     def __init__(
-        self, channels: int, widths: tuple[int, ...], features: int, code_width: int, spectral: bool
+        self,
+        channels: int,
+        widths: tuple[int, ...],
+        features: int,
+        head: Projection,
+        spectral: bool,
     ) -> None:
         super().__init__()
         limit = spectral_norm if spectral else _unchanged
@@ -80,12 +85,12 @@ class Critic(nn.Module):
             nn.LeakyReLU(0.2),
         ]
         self.body = nn.Sequential(*layers)
-        self.head = Projection(features, code_width)
+        self.head = head
 
     def forward(self, images: Tensor, code: Tensor) -> Tensor:
-        """Images (B, C, H, W), codes (B, code_width) -> scores (B,)."""
-        scores: Tensor = self.head(self.body(images), code)
-        return scores
+        """Images (B, C, H, W), codes (B, code_width) -> (B, 1 + classes)."""
+        verdict: Tensor = self.head(self.body(images), code)
+        return verdict
 
 
 class PooledEncoder(nn.Sequential):

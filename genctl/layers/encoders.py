@@ -36,10 +36,6 @@ class ImageEncoder(nn.Module):
         code = self(images)
         return code, self.head(code).float()
 
-    def class_directions(self) -> Tensor:
-        """The code (classes, width) that the head takes for the purest of each class."""
-        return to_sphere(self.head.get_parameter("weight"))
-
 
 class Nameless(nn.Module):
     """The head for images without classes."""

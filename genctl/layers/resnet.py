@@ -102,16 +102,16 @@ class Critic(nn.Module):
     """Features and projection."""
 
     def __init__(
-        self, channels: int, widths: tuple[int, ...], blocks: int, code_width: int
+        self, channels: int, widths: tuple[int, ...], blocks: int, head: Projection
     ) -> None:
         super().__init__()
         self.body = Features(channels, widths, blocks)
-        self.head = Projection(widths[-1], code_width)
+        self.head = head
 
     def forward(self, images: Tensor, code: Tensor) -> Tensor:
-        """Images (B, C, H, W), codes (B, code_width) -> scores (B,)."""
-        scores: Tensor = self.head(self.body(images), code)
-        return scores
+        """Images (B, C, H, W), codes (B, code_width) -> (B, 1 + classes)."""
+        verdict: Tensor = self.head(self.body(images), code)
+        return verdict
 
 
 def scaled_init(module: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:

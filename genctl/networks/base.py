@@ -35,8 +35,8 @@ class Networks(Settings):
         """(z, code) -> images (B, C, H, W)."""
 
     @abstractmethod
-    def critic(self, shape: Shape, code_width: int) -> nn.Module:
-        """(images, code) -> scores (B,)."""
+    def critic(self, shape: Shape, code_width: int, classes: int) -> nn.Module:
+        """(images, code) -> (B, 1 + classes): scores, then the logits of the classes."""
 
     @abstractmethod
     def encoder(self, shape: Shape, code_width: int) -> nn.Module:

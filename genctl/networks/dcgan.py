@@ -62,13 +62,15 @@ class Dcgan(Networks):
             self.z_width, code_width, self.generator_widths, shape.channels, self.modulated
         )
 
-    def critic(self, shape: Shape, code_width: int) -> nn.Module:
-        """(images, code) -> scores."""
+    def critic(self, shape: Shape, code_width: int, classes: int) -> nn.Module:
+        """(images, code) -> scores and class logits."""
         from genctl.layers import dcgan
+        from genctl.layers.projection import Projection
 
         spectral = self.critic_normalization == "spectral"
+        head = Projection(self.critic_features, code_width, classes)
         return dcgan.Critic(
-            shape.channels, self.critic_widths, self.critic_features, code_width, spectral
+            shape.channels, self.critic_widths, self.critic_features, head, spectral
         )
 
     def encoder(self, shape: Shape, code_width: int) -> nn.Module:

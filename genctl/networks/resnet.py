@@ -51,11 +51,13 @@ class Resnet(Networks):
             self.z_width, code_width, self.widths, self.blocks, shape.channels, self.tanh
         )
 
-    def critic(self, shape: Shape, code_width: int) -> nn.Module:
-        """(images, code) -> scores."""
+    def critic(self, shape: Shape, code_width: int, classes: int) -> nn.Module:
+        """(images, code) -> scores and class logits."""
         from genctl.layers import resnet
+        from genctl.layers.projection import Projection
 
-        return resnet.Critic(shape.channels, self.widths[::-1], self.blocks, code_width)
+        head = Projection(self.widths[0], code_width, classes)
+        return resnet.Critic(shape.channels, self.widths[::-1], self.blocks, head)
 
     def encoder(self, shape: Shape, code_width: int) -> nn.Module:
         """Images -> codes."""

@@ -32,25 +32,35 @@ class Turn:
     repeats: int = 1
 
 
-@dataclass(frozen=True)
 class Score:
-    """The critic with the condition already applied."""
+    """The critic with the condition already applied; it is asked about each batch only once."""
 
-    critic: nn.Module
-    code: Tensor  # (B, width)
+    def __init__(self, critic: nn.Module, code: Tensor, classes: int) -> None:
+        self.critic, self.code, self.classes = critic, code, classes
+        self._verdicts: list[tuple[Tensor, Tensor]] = []  # images, what the critic said of them
 
     def __call__(self, images: Tensor) -> Tensor:
         """Scores (B,) of ``images`` (B, C, H, W): high is real."""
-        scores: Tensor = self.critic(images, self.code)
-        return scores
+        return self._verdict(images)[:, 0]
 
     def both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """The scores of both batches from one pass over the two of them together."""
         import torch
 
-        scores = self.critic(torch.cat([real, fake]), torch.cat([self.code, self.code]))
-        real_scores, fake_scores = scores.chunk(2)
-        return real_scores, fake_scores
+        verdicts = self.critic(torch.cat([real, fake]), torch.cat([self.code, self.code]))
+        self._verdicts += zip((real, fake), verdicts.chunk(2), strict=True)
+        return self(real), self(fake)
+
+    def class_logits(self, images: Tensor) -> Tensor:
+        """The logits (B, classes) of what the critic takes ``images`` for."""
+        return self._verdict(images)[:, 1:]
+
+    def _verdict(self, images: Tensor) -> Tensor:
+        for known, verdict in self._verdicts:
+            if known is images:
+                return verdict
+        self._verdicts.append((images, self.critic(images, self.code)))
+        return self._verdicts[-1][1]
 
 
 class Objective(Settings):
@@ -100,9 +110,10 @@ class Adversarial(Objective):
         """The formula of the one whose turn it is, with what the condition adds to it."""
         codes = batch.once("codes", lambda: model.codes(batch))
         fake = batch.once("fake", lambda: model.generate(batch.noise, codes.generator))
-        score = Score(model.critic, codes.critic)
+        score = Score(model.critic, codes.critic, model.critic_classes)
         if turn.name == "critic":
-            return self.critic_terms(score, batch.real, fake.detach(), batch)
+            terms = self.critic_terms(score, batch.real, fake.detach(), batch)
+            return terms | model.condition.critic_terms(score, batch)
         with model.frozen("critic"):
             return self.generator_terms(score, batch.real, fake, batch) | codes.terms
 
