@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.live import Live
     from rich.progress import Progress
 
     from genctl.cli.console import Console
@@ -24,8 +25,8 @@ def display(out: Console) -> Iterator[Display]:
     if out.quiet:
         yield Display(out)
     elif sys.stderr.isatty():
-        with _bar() as bar:
-            yield LiveDisplay(out, bar)
+        with _live(out) as live:
+            yield live
     else:
         yield PlainDisplay(out)
 
@@ -58,51 +59,69 @@ class PlainDisplay(Display):
         now = time.monotonic()
         if now - self.last >= PLAIN_LINE_EVERY:
             self.last = now
-            self.out.say(f"{_share(trainer, budget):4.0%}  {_words(trainer, budget)}")
+            share, pace = _share(trainer, budget), _pace(trainer, budget)
+            self.out.say(f"{share:4.0%}  {pace}  {_losses(trainer)}")
 
 
 class LiveDisplay(Display):
-    """A bar that moves."""
+    """A bar that moves, and below it the losses and the latest score."""
 
-    def __init__(self, out: Console, bar: Progress) -> None:
+    def __init__(self, out: Console, live: Live, bar: Progress) -> None:
         super().__init__(out)
-        self.bar = bar
+        self.live, self.bar = live, bar
         self.task = bar.add_task("", total=1.0, words="")
 
     def say(self, text: str) -> None:
         """Print above the bar."""
-        self.bar.console.print(text, markup=False, highlight=False)
+        self.live.console.print(text, markup=False, highlight=False)
 
     def progress(self, trainer: Trainer, budget: Budget) -> None:
         """Move the bar."""
-        share, words = _share(trainer, budget), _words(trainer, budget)
-        self.bar.update(self.task, completed=share, words=words)
+        from rich.console import Group
+        from rich.text import Text
+
+        share = _share(trainer, budget)
+        self.bar.update(self.task, completed=share, words=_pace(trainer, budget))
+        self.live.update(Group(self.bar, Text(_losses(trainer), style="dim", overflow="ellipsis")))
 
 
-def _bar() -> Progress:
+@contextmanager
+def _live(out: Console) -> Iterator[LiveDisplay]:
     from rich.console import Console as RichConsole
+    from rich.live import Live
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    return Progress(
+    console = RichConsole(stderr=True)
+    bar = Progress(
         BarColumn(bar_width=24),
         TaskProgressColumn(),
         TextColumn("{task.fields[words]}"),
-        console=RichConsole(stderr=True),
+        console=console,
     )
+    with Live(bar, console=console, refresh_per_second=4) as live:
+        yield LiveDisplay(out, live, bar)
 
 
 def _share(trainer: Trainer, budget: Budget) -> float:
     return budget.progress(trainer.state.images, trainer.elapsed())
 
 
-def _words(trainer: Trainer, budget: Budget) -> str:
+def _pace(trainer: Trainer, budget: Budget) -> str:
     share, elapsed = _share(trainer, budget), trainer.elapsed()
     left = elapsed / share - elapsed if share else 0.0
-    terms = "  ".join(f"{name} {value:.3g}" for name, value in trainer.latest.items())
-    return (
-        f"{trainer.state.images:,} images  {trainer.images_per_second:,.0f}/s  "
-        f"{terms}  {_clock(left)} left"
-    )
+    images, rate = trainer.state.images, trainer.images_per_second
+    return f"{images:,} images  {rate:,.0f}/s  {_clock(left)} left"
+
+
+def _losses(trainer: Trainer) -> str:
+    """``critic real 0.6 fake 0.7 · generator fake 0.8``, and the scores if there are any."""
+    turns: dict[str, list[str]] = {}
+    for key, value in trainer.latest.items():
+        turn, _, name = key.partition("/")
+        turns.setdefault(turn, []).append(f"{name} {value:.3g}")
+    if trainer.scores:
+        turns["score"] = [f"{name} {value:.3g}" for name, value in trainer.scores.items()]
+    return " · ".join(f"{turn} {' '.join(terms)}" for turn, terms in turns.items())
 
 
 def _clock(seconds: float) -> str:
