@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from genctl import config as configs
-from genctl.errors import ConfigError, UsageError
+from genctl.errors import GenctlError, UsageError
 from genctl.run import Run, all_runs
 
 Row = dict[str, Any]
@@ -67,25 +68,32 @@ def _row(run: Run, settings: Row) -> Row:
     result = run.read_result()
     records = run.read_metrics()
     last = records[-1] if records else {}
+    scores = last.get("scores")
     return {
         "run": run.path.name,
         "status": run.status(),
-        "images": result.get("images", last.get("images", 0)),
-        "seconds": result.get("seconds", last.get("seconds")),
-        "images_per_second": result.get("images_per_second"),
+        "images": _number(result.get("images", last.get("images"))) or 0,
+        "seconds": _number(result.get("seconds", last.get("seconds"))),
+        "images_per_second": _number(result.get("images_per_second")),
         **settings,
-        **last.get("scores", {}),
+        **(scores if isinstance(scores, dict) else {}),
     }
+
+
+def _number(value: Any) -> int | float | None:
+    """What a file of another program or version holds may be anything."""
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _settings(run: Run) -> dict[str, Any]:
     try:
         return configs.flatten(configs.load(str(run.config)).model_dump(mode="json"))
-    except ConfigError:
+    except GenctlError:
         return {}  # of another version of genctl, or damaged; its status is still worth showing
 
 
 def _differing(settings: Iterable[dict[str, Any]]) -> list[str]:
-    listed = list(settings)
-    keys = sorted({key for values in listed for key in values})
-    return [key for key in keys if len({repr(values.get(key)) for values in listed}) > 1]
+    """The keys whose values differ between the runs whose settings are known."""
+    known = [values for values in settings if values]
+    keys = sorted({key for values in known for key in values})
+    return [key for key in keys if len({repr(values.get(key)) for values in known}) > 1]

@@ -1,5 +1,7 @@
 """The program: its commands, and how an unusable command line is told."""
 
+import io
+import os
 import sys
 from typing import Any
 
@@ -7,9 +9,8 @@ import typer
 
 from genctl import __version__
 from genctl.cli import configs
-from genctl.cli.console import Console
+from genctl.cli.console import console
 from genctl.cli.encode import encode
-from genctl.cli.evaluate import evaluate
 from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
 from genctl.cli.sample import sample
@@ -22,11 +23,10 @@ USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 app = typer.Typer(
     name="genctl",
     help="Train an image generator from a YAML file, sample from it, and trust both.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, encode, evaluate, reproduce, runs):
+for command in (train, sample, encode, reproduce, runs):
     app.command()(command)
 app.add_typer(configs.app, name="configs")
 
@@ -37,18 +37,39 @@ def version(
 ) -> None:
     """Train an image generator from a YAML file, sample from it, and trust both."""
     if show:
-        print(__version__)
+        with console(as_json=False, quiet=False, debug=False) as out:
+            out.result({}, __version__)
         raise typer.Exit
 
 
 def main() -> None:
     """Run one command and leave with its exit code."""
+    _open_streams()
+    arguments = sys.argv[1:] or ["--help"]
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        # What a command does not tell itself, as a wrong option before it begins, is told here.
+        with console("--json" in arguments, quiet=False, debug="--debug" in arguments):
+            sys.exit(_run(arguments))
+    except typer.Exit as left:
+        sys.exit(left.exit_code)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        return app(arguments, standalone_mode=False) or 0
     except USAGE_ERROR as error:
         command = error.ctx.command_path if error.ctx else "genctl"
         text = error.format_message().rstrip(".")
-        Console(False, False, False).error(UsageError(f"{text}; see `{command} --help`"))
-        sys.exit(UsageError.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)
+        raise UsageError(f"{text}; see `{command} --help`") from None
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+
+
+def _open_streams() -> None:
+    """Make up for streams that are closed (``>&-``), so that no other file takes their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name need not be in the locale's letters
+            stream.reconfigure(errors="backslashreplace")

@@ -9,9 +9,7 @@ import typer
 from genctl.cli import options
 from genctl.cli.console import console
 
-app = typer.Typer(
-    help="List, show, copy and check configs.", no_args_is_help=True, pretty_exceptions_enable=False
-)
+app = typer.Typer(help="List, show, copy and check configs.", pretty_exceptions_enable=False)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a preset.")]
 

@@ -1,6 +1,7 @@
 """Where words go: results to stdout for programs, everything else to stderr for people."""
 
 import json
+import math
 import os
 import re
 import sys
@@ -8,14 +9,16 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
-from genctl.errors import GenctlError
+from genctl.errors import GenctlError, WriteFailed
 
 STARTED = time.monotonic()  # what --max-time counts from: this is imported first
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+# Control characters, marks that turn the direction of text, and bytes that are no UTF-8.
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Console:
@@ -27,60 +30,101 @@ class Console:
     def say(self, text: str) -> None:
         """Tell a person something, unless they want quiet."""
         if not self.quiet:
-            print(_printable(text), file=sys.stderr, flush=True)
+            print(printable(text), file=sys.stderr, flush=True)
 
     def warn(self, text: str) -> None:
         """Tell a person something that they should look at."""
-        print(f"genctl: warning: {_printable(text)}", file=sys.stderr, flush=True)
+        print(f"genctl: warning: {printable(text)}", file=sys.stderr, flush=True)
 
     def error(self, error: GenctlError) -> None:
         """Tell a person what went wrong, one line for each thing."""
         for line in error.lines():
-            print(f"genctl: error: {_printable(line)}", file=sys.stderr, flush=True)
+            print(f"genctl: error: {printable(line)}", file=sys.stderr, flush=True)
 
     def result(self, values: dict[str, Any], text: str | None = None) -> None:
-        """Give a program its answer: one JSON object, or the plain text."""
+        """Give a program its answer: one JSON object, or the plain text.
+
+        Raises:
+            WriteFailed: stdout goes into a file that cannot take it.
+        """
         if self.as_json:
-            print(json.dumps(values), flush=True)
-        elif text is not None:
+            text = json.dumps(_finite(values), allow_nan=False)
+        if text is None:
+            return
+        try:
             print(text, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _silence(sys.stdout)
+            raise WriteFailed(f"cannot write to stdout: {error.strerror}; make room") from None
 
 
 @contextmanager
 def console(as_json: bool, quiet: bool, debug: bool) -> Iterator[Console]:
     """A console for one command; whatever goes wrong inside becomes a line and an exit code."""
     out = Console(as_json, quiet, debug)
-    try:
+    with _reader_may_leave(), _told(out):
         yield out
+
+
+@contextmanager
+def _told(out: Console) -> Iterator[None]:
+    try:
+        yield
     except GenctlError as error:
-        if debug:
+        if out.debug:
             traceback.print_exc()
         out.error(error)
         failed = {"status": "failed", "error": str(error)} | getattr(error, "result", {})
-        _leave(out, failed | {"exit_code": error.exit_code}, error.exit_code)
+        _leave(out, failed, error.exit_code)
     except KeyboardInterrupt:
-        _leave(out, {"status": "interrupted", "exit_code": 130}, 130)
-    except BrokenPipeError:
-        # Nobody reads any more; what Python still holds back must not fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(141) from None
-    except typer.Exit:
+        _leave(out, {"status": "interrupted"}, 130)
+    except (typer.Exit, BrokenPipeError):
         raise
     except Exception as error:
-        if debug:
+        if out.debug:
             traceback.print_exc()
         what = f"{type(error).__name__}: {error}"
-        hint = "" if debug else "; run it with --debug and report what that prints"
+        hint = "" if out.debug else "; run it with --debug and report what that prints"
         out.error(GenctlError(f"a bug in genctl: {' '.join(what.split())}{hint}"))
-        _leave(out, {"status": "failed", "error": what, "exit_code": 1}, 1)
+        _leave(out, {"status": "failed", "error": what}, 1)
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """End quietly, as other programs do, when ``| head`` has read enough."""
+    try:
+        yield
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        _silence(sys.stderr)
+        raise typer.Exit(141) from None
 
 
 def _leave(out: Console, values: dict[str, Any], code: int) -> None:
     if out.as_json:
-        out.result(values)
+        out.result(values | {"exit_code": code})
     raise typer.Exit(code) from None
 
 
-def _printable(text: str) -> str:
+def _silence(stream: TextIO) -> None:
+    """Send a stream nowhere: what Python still holds back must not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def printable(text: str) -> str:
     """Show control characters of foreign texts instead of obeying them."""
-    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    return UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity; null stands for both."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+    return value

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from genctl.cli import options
-from genctl.cli.console import console
+from genctl.cli.console import console, printable
 
 
 def runs(
@@ -23,28 +23,47 @@ def runs(
     """List the runs: status, only the settings that differ, scores."""
     with console(json, quiet, debug) as out:
         from genctl import table
+        from genctl.errors import UsageError
 
+        if csv and json:
+            raise UsageError("cannot print --csv and --json at once; choose one")
         rows = table.sort(table.rows(runs), sort)
         if json:
             out.result({"runs": rows})
-        elif csv:
-            print(table.to_csv(rows), end="")
+            return
+        rows = [_printable(row) for row in rows]
+        if csv:
+            out.result({}, table.to_csv(rows).rstrip("\n"))
         elif rows:
-            _print(table.columns(rows), rows)
+            out.result({}, _drawn(table.columns(rows), rows))
         else:
             out.say(f"no runs in {runs}; `genctl train --config digits_cgan` makes one")
 
 
-def _print(columns: list[str], rows: list[dict[str, Any]]) -> None:
+def _printable(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        printable(column): printable(value) if isinstance(value, str) else value
+        for column, value in row.items()
+    }
+
+
+def _drawn(columns: list[str], rows: list[dict[str, Any]]) -> str:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     sheet = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        sheet.add_column(column.rpartition(".")[2], overflow="fold")
-    for row in rows:
-        sheet.add_row(*(_text(row.get(column)) for column in columns))
-    Console().print(sheet)
+    short = [column.rpartition(".")[2] for column in columns]
+    for column, word in zip(columns, short, strict=True):
+        sheet.add_column(word if short.count(word) == 1 else column, overflow="fold")
+    for row in rows:  # as Text, which takes no [word] of a name for an instruction
+        sheet.add_row(*(Text(_text(row.get(column))) for column in columns))
+    terminal = Console()
+    if not terminal.is_terminal:
+        terminal.width = 10_000  # programs that read lines want them whole
+    with terminal.capture() as drawn:
+        terminal.print(sheet)
+    return "\n".join(line.rstrip() for line in drawn.get().splitlines())
 
 
 def _text(value: Any) -> str:
