@@ -11,6 +11,7 @@ from genctl import __version__
 from genctl.cli import configs
 from genctl.cli.console import console
 from genctl.cli.encode import encode
+from genctl.cli.evaluate import evaluate
 from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
 from genctl.cli.sample import sample
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, encode, reproduce, runs):
+for command in (train, sample, encode, evaluate, reproduce, runs):
     app.command()(command)
 app.add_typer(configs.app, name="configs")
 
