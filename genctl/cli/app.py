@@ -12,6 +12,7 @@ from genctl.cli import configs
 from genctl.cli.console import console
 from genctl.cli.encode import encode
 from genctl.cli.evaluate import evaluate
+from genctl.cli.evaluate import evaluate
 from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
 from genctl.cli.sample import sample
