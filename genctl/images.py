@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
-from genctl.errors import BadContent, MissingInput
+from genctl.errors import BadContent, GenctlError, MissingInput
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
@@ -36,10 +36,10 @@ def read_picture(path: Path) -> Image.Image:
         MissingInput: the file is not there or cannot be read.
         BadContent: it is no picture of the allowed formats, damaged, or too large.
     """
-    if path.exists() and not path.is_file():
-        what = "a folder" if path.is_dir() else "a device or pipe"
-        raise MissingInput(f"cannot read {path}: it is {what}; give a picture file")
     try:
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "a device or pipe"
+            raise MissingInput(f"cannot read {path}: it is {what}; give a picture file")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of small damage, that the picture survives
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -55,7 +55,7 @@ def read_picture(path: Path) -> Image.Image:
         raise BadContent(f"cannot use {path}: not a {', '.join(FORMATS)} picture") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BadContent(f"cannot use {path}: it has too many pixels; make it smaller") from None
-    except (BadContent, MemoryError):
+    except (GenctlError, MemoryError):
         raise
     except Exception as error:  # decoders meet damage with errors of every kind
         if isinstance(error, OSError) and error.errno is not None:

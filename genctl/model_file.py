@@ -18,7 +18,6 @@ from genctl.framing import Framing
 from genctl.model import DRAWING, Model
 from genctl.weights import load_weights, prefixed, without_prefix
 
-
 CODES = ("class_codes", "typical_codes")
 
 

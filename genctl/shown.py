@@ -255,13 +255,15 @@ def as_path(text: str, what: str) -> Path:
     """A path that can be asked for, with ``~`` spelled out.
 
     Raises:
-        UsageError: no file can have that name.
+        UsageError, MissingInput: no file can have that name.
     """
     try:
         path = Path(text).expanduser()
         path.exists()
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError) as error:
         raise UsageError(f"{what} {text[:80]}: no usable path: {error}") from None
+    except OSError as error:
+        raise MissingInput(f"cannot read {text[:80]}: {error.strerror}; check the path") from None
     if not text:
         raise UsageError(f"{what}: is empty; give a picture")
     return path
