@@ -30,7 +30,7 @@ from genctl.errors import (
 from genctl.model import Model
 from genctl.run import Run
 from genctl.signals import Requests, listen
-from genctl.surroundings import Budget, Listener, Surroundings
+from genctl.surroundings import Budget, Listener, Scorer, Surroundings
 from genctl.trainer import Trainer
 
 Result = dict[str, Any]
@@ -164,7 +164,8 @@ class _Part:
         self._note_environment(device, precision, data, resumed=bool(facts))
         run.cut_metrics(state.images)
         with TensorBoard(run.tensorboard, state.images) as curves:
-            around = Surroundings(precision, self.requests, curves, None, self.listener)
+            scorer = self._scorer(data, held_out, device)
+            around = Surroundings(precision, self.requests, curves, scorer, self.listener)
             trainer = Trainer(config, state, data.to(device), held_out, run, around)
             self.trainer = trainer
             self.listener.say(
@@ -172,6 +173,23 @@ class _Part:
                 + (f" from {state.images:,} images" if facts else "")
             )
             return trainer.train(self._budget(trainer), self.elapsed)
+
+    def _scorer(self, data: Images, held_out: Images, device: torch.device) -> Scorer | None:
+        """Who scores the run, if its config asks for scores and there is a judge in time."""
+        from genctl.judge.cache import cache_path, judge_of
+        from genctl.judge.scorer import Scorer as JudgeScorer
+
+        settings = self.request.config.evaluation
+        if not settings.every:
+            return None
+        if self.request.max_time is not None and not cache_path(data.digest()).exists():
+            self.listener.say(
+                "no scores: there is no judge of these images yet, and training one would eat up "
+                "--max-time; `genctl evaluate` trains one, once for all"
+            )
+            return None
+        judge = judge_of(data, held_out, device, self.listener)
+        return JudgeScorer(judge, data, held_out, settings.samples)
 
     def _budget(self, trainer: Trainer) -> Budget:
         images, seconds = self.request.config.training.images, self.request.max_time

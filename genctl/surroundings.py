@@ -55,7 +55,10 @@ class Listener(Protocol):
     def warn(self, text: str) -> None:
         """Take something the user should look at."""
 
-    def progress(self, trainer: Trainer, budget: Budget) -> None:
+    def progress(self, doing: str, share: float) -> None:
+        """Take note of the share of ``doing`` that is done, 0 to 1."""
+
+    def trained(self, trainer: Trainer, budget: Budget) -> None:
         """Take note that a line of metrics was written."""
 
 

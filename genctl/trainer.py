@@ -144,7 +144,7 @@ class Trainer:
         record: dict[str, Any] = {"images": self.state.images, "seconds": round(self.elapsed(), 3)}
         self.run.log(record | {"terms": self.latest})
         self.around.curves.write(self.state.images, self.latest)
-        self.around.listener.progress(self, self.budget)
+        self.around.listener.trained(self, self.budget)
         self._lap_started, self._lap_images = time.monotonic(), self.state.images
 
     def measure(self) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from genctl.cli.stages import PLAIN_LINE_EVERY, PlainStages, Stages
+
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.progress import Progress
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from genctl.cli.console import Console
     from genctl.surroundings import Budget
     from genctl.trainer import Trainer
-
-PLAIN_LINE_EVERY = 10.0  # seconds
 
 
 @contextmanager
@@ -31,30 +31,21 @@ def display(out: Console) -> Iterator[Display]:
         yield PlainDisplay(out)
 
 
-class Display:
+class Display(Stages):
     """Says and warns; keeps progress to itself."""
 
-    def __init__(self, out: Console) -> None:
-        self.out = out
-
-    def say(self, text: str) -> None:
-        """Something worth knowing."""
-        self.out.say(text)
-
-    def warn(self, text: str) -> None:
-        """Something the user should look at."""
-        self.out.warn(text)
-
-    def progress(self, trainer: Trainer, budget: Budget) -> None:
+    def trained(self, trainer: Trainer, budget: Budget) -> None:
         """A line of metrics was written."""
 
 
-class PlainDisplay(Display):
+class PlainDisplay(PlainStages, Display):
     """One line every so often, for logs."""
 
-    last = 0.0
+    def __init__(self, out: Console) -> None:
+        super().__init__(out)
+        self.last = 0.0  # so that the first line comes at once
 
-    def progress(self, trainer: Trainer, budget: Budget) -> None:
+    def trained(self, trainer: Trainer, budget: Budget) -> None:
         """Print a line if the last one is long ago."""
         now = time.monotonic()
         if now - self.last >= PLAIN_LINE_EVERY:
@@ -75,7 +66,11 @@ class LiveDisplay(Display):
         """Print above the bar."""
         self.live.console.print(text, markup=False, highlight=False)
 
-    def progress(self, trainer: Trainer, budget: Budget) -> None:
+    def progress(self, doing: str, share: float) -> None:
+        """Move the bar while something else is done first."""
+        self.bar.update(self.task, completed=share, words=doing)
+
+    def trained(self, trainer: Trainer, budget: Budget) -> None:
         """Move the bar."""
         from rich.console import Group
         from rich.text import Text
