@@ -64,9 +64,9 @@ def resolve(specs: Sequence[str], trained: TrainedModel, warn: Warn, steps: int 
 
 
 def every_class(trained: TrainedModel) -> list[Shown]:
-    """One condition for each class; noise where the model knows no classes."""
+    """One condition for each class; noise where the model cannot be asked for classes."""
     classes = trained.facts.classes
-    if not classes:
+    if not classes or not trained.facts.config.condition.code_width:
         return [_noise(trained)]
     return [_label(index, trained) for index in range(len(classes))]
 
