@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from genctl.data.base import Images, Split
 from genctl.errors import UsageError
 from genctl.files import write_whole
 from genctl.judge.agreement import agreement, class_shares
-from genctl.judge.bench import EACH, MOST_CONDITIONS, Bench, Scores
+from genctl.judge.bench import Bench, Scores
 from genctl.judge.cache import judge_of
 from genctl.judge.cas import classification_accuracy
 from genctl.judge.drawn import asks_for_a_class, choose, draw
@@ -31,6 +32,8 @@ from genctl.run import Run
 from genctl.session import load_data
 
 MOST_SAMPLES = 10_000  # that are drawn unless more are asked for
+EACH = 10  # samples of one condition that are compared with each other
+MOST_CONDITIONS = 200  # whose samples are
 MOST_PROBED = 10_000  # training images whose codes are learned from
 
 
@@ -66,6 +69,8 @@ def evaluate(
     conditional = asks_for_a_class(trained.facts.config.condition)
     listener.progress("measuring real images", 0.0)
     n = question.n or min(len(held_out), MOST_SAMPLES)
+    if n > len(held_out):
+        listener.warn(f"{n:,} samples stand beside {len(held_out):,} real images: that is all")
     bench = Bench(data, held_out, judge, n, question.against, conditional, features)
     listener.progress("measuring real images", 1.0)
     found, by_class, shares = [], [], []
@@ -76,10 +81,10 @@ def evaluate(
         by_class.append(classes)
         shares.append(drawn)
     listener.progress("measuring samples", 1.0)
-    scores, real = _means(found), dict(bench.real)
+    scores, real = _means(found), _known(bench.real)
     scores |= _probe(trained, data, held_out)
     if question.cas:
-        scores["cas"] = _cas(trained, data, held_out, device, listener)
+        scores["cas"] = classification_accuracy(trained.model, data, held_out, device, listener)
         real["cas"] = judge.accuracy
     names = data.classes
     asked = class_shares(held_out.labels.cpu(), len(names))
@@ -178,22 +183,22 @@ def _probe(trained: TrainedModel, data: Images, held_out: Images) -> Scores:
     return {"linear_probe": linear_probe(*parts), "nearest_neighbours": nearest_neighbours(*parts)}
 
 
-def _cas(
-    trained: TrainedModel, data: Images, held_out: Images, device: torch.device, listener: Listener
-) -> float:
-    return classification_accuracy(trained.model, data, held_out, device, listener)
-
-
 def _means(parts: Iterable[Scores]) -> Scores:
-    listed = list(parts)
+    listed = [_known(part) for part in parts]
     return {name: fmean(part[name] for part in listed if name in part) for name in _names(listed)}
 
 
-def _deviations(parts: list[Scores]) -> Scores:
+def _deviations(parts: Iterable[Scores]) -> Scores:
+    listed = [_known(part) for part in parts]
     return {
-        name: stdev(part[name] for part in parts) if len(parts) > 1 else 0.0
-        for name in _names(parts)
+        name: stdev(part[name] for part in listed) if len(listed) > 1 else 0.0
+        for name in _names(listed)
     }
+
+
+def _known(scores: Scores) -> Scores:
+    """The scores that are numbers: a data set of one image for each class has no diversity."""
+    return {name: value for name, value in scores.items() if isfinite(value)}
 
 
 def _names(parts: list[Scores]) -> list[str]:

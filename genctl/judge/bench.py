@@ -16,9 +16,7 @@ from genctl.judge.drawn import choose
 from genctl.judge.network import Judge
 from genctl.judge.reference import Reference, closeness_by_class, spreads
 
-EACH = 10  # images of one condition that are compared with each other
-MOST_CONDITIONS = 200  # whose images are
-MOST_COMPARED = 2000  # images that are compared with every single training image
+MOST_COMPARED = 2000  # images that are compared with every other one
 
 Scores = dict[str, float]
 
@@ -52,12 +50,11 @@ class Bench:
         self.n = n
         # The training images' Gaussian is known for all of them; that of a few is not as exact.
         whole = judge.training if against == "train" and features is None else None
-        self.against = self._real(against)
+        self.against = self._real(against, n)
         self.reference = Reference.of(self.against.features, whole)
-        groups = self.against.asked if conditional else torch.zeros_like(self.against.asked)
-        self.spreads = spreads(self.against.features, groups, self.classes)
+        self.spreads = self._spreads(against)
         self.real, self.real_by_class = self._measure_real(
-            self._real("test" if against == "train" else "train")
+            "test" if against == "train" else "train"
         )
 
     def look(self, pixels: Tensor, asked: Tensor | None = None) -> Cloud:
@@ -79,7 +76,7 @@ class Bench:
         return self.reference.closeness(cloud.features), by_class
 
     def diversity(self, features: Tensor, labels: Tensor) -> float:
-        """Compare groups (conditions, EACH, d) of a class (conditions,) with the real ones."""
+        """Compare the samples (conditions, samples, d) of conditions with their classes' images."""
         spread = self.spreads[labels if self.conditional else torch.zeros_like(labels)]
         known = spread.isfinite()
         return diversity_ratio(features[known], spread[known])
@@ -88,28 +85,25 @@ class Bench:
         """The share of copies of training images."""
         return copy_rate(pixels[:MOST_COMPARED], self.data.pixels.cpu())
 
-    def _real(self, split: Split) -> Cloud:
+    def _real(self, split: Split, count: int) -> Cloud:
         images = self.data if split == "train" else self.held_out
-        index = choose(images, min(self.n, len(images)), split).to(images.device)
+        index = choose(images, min(count, len(images)), split).to(images.device)
         return self.look(images.pixels[index], images.labels[index])
 
-    def _measure_real(self, other: Cloud) -> tuple[Scores, list[Scores]]:
-        scores, by_class = self.closeness(other)
-        held_out = self._real("test")
+    def _spreads(self, split: Split) -> Tensor:
+        """The mean distance (classes,) between real images of a class; of any, where none is asked.
+
+        The number of images does not change it, so it is the same for every n.
+        """
+        cloud = self._real(split, MOST_COMPARED)
+        asked = cloud.asked if self.conditional else torch.zeros_like(cloud.asked)
+        return spreads(cloud.features, asked, self.classes)
+
+    def _measure_real(self, split: Split) -> tuple[Scores, list[Scores]]:
+        scores, by_class = self.closeness(self._real(split, self.n))
+        held_out = self._real("test", self.n)
         if self.conditional:
             scores["agreement"] = agreement(held_out.asked, held_out.seen)
-        groups, labels = _groups(held_out, self.classes if self.conditional else 1)
-        scores["diversity"] = self.diversity(groups, labels)
+        scores["diversity"] = float((self._spreads(split) / self.spreads).nanmean())
         scores["copies"] = self.copies(held_out.pixels)
         return scores, by_class
-
-
-def _groups(cloud: Cloud, classes: int) -> tuple[Tensor, Tensor]:
-    """Real images in groups of one class: features (groups, EACH, d), classes (groups,)."""
-    groups, labels = [], []
-    for label in range(classes):
-        own = cloud.features if classes == 1 else cloud.features[cloud.asked == label]
-        whole = own[: len(own) // EACH * EACH].unflatten(0, (-1, EACH))
-        groups.append(whole[:MOST_CONDITIONS])
-        labels += [label] * len(groups[-1])
-    return torch.cat(groups), torch.tensor(labels)

@@ -14,7 +14,7 @@ from platformdirs import user_cache_path
 
 from genctl import tensors
 from genctl.data.base import Images
-from genctl.errors import BadContent, MissingInput, UsageError
+from genctl.errors import BadContent, CannotCreate, MissingInput, UsageError
 from genctl.files import make_folder
 from genctl.judge import lessons
 from genctl.judge.fid import Gaussian, gaussian
@@ -45,7 +45,7 @@ def judge_of(data: Images, held_out: Images, device: torch.device, listener: Lis
         )
     identity = data.digest()
     path = cache_path(identity)
-    make_folder(path.parent)
+    _make_folder(path.parent)
     with _alone(path.with_suffix(".lock"), listener):
         try:
             return _read(path, data, identity, device)
@@ -55,6 +55,14 @@ def judge_of(data: Images, held_out: Images, device: torch.device, listener: Lis
             listener.warn(f"{error}; training the judge again")
         _train(path, data, held_out, identity, device, listener)
         return _read(path, data, identity, device)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        make_folder(path)
+    except CannotCreate as error:
+        reason = str(error).partition(";")[0]
+        raise CannotCreate(f"{reason}; set GENCTL_CACHE to a folder for judges") from None
 
 
 @contextmanager

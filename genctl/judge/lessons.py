@@ -19,7 +19,7 @@ FEWEST_LOOKS = 60_000  # images, however small the data set
 BATCH = 128
 RATE = 4e-3  # the highest learning rate, a tenth of the way in
 SHIFT, SCALE, TURN = 0.06, 0.12, 12.0  # how far an image is moved; the last epoch halves it
-SMOOTHING = 0.02
+SMOOTHING = 0.05
 VARIANCE = 0.25  # of a feature; any constant would do, this is about what untouched ones have
 SCALED_BY = 10_000  # images
 

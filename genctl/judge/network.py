@@ -26,7 +26,7 @@ class JudgeNetwork(nn.Module):
     def __init__(self, shape: Shape, classes: int) -> None:
         super().__init__()
         width = 24 if shape.channels == 1 else 48
-        layers = [_convolution(shape.channels, width, stride=2)]
+        layers = [_convolution(shape.channels, width, kernel=5, stride=2)]
         size = shape.size // 2
         before = width
         while size > 4:
@@ -47,9 +47,9 @@ class JudgeNetwork(nn.Module):
         return features * self.scale, self.head(features)
 
 
-def _convolution(before: int, after: int, stride: int = 1) -> nn.Module:
+def _convolution(before: int, after: int, kernel: int = 3, stride: int = 1) -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(before, after, 3, stride, padding=1, bias=False),
+        nn.Conv2d(before, after, kernel, stride, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(after),
         nn.ReLU(),
     )

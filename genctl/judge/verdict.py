@@ -27,10 +27,11 @@ def warnings(
         classes: their names.
     """
     found = []
-    if scores["diversity"] < LEAST_DIVERSITY:
+    diversity = scores.get("diversity", 1.0)
+    if diversity < LEAST_DIVERSITY:
         found.append(
-            f"z is ignored: samples of one condition differ {scores['diversity']:.2f} times as "
-            "much as real images of a class do"
+            f"z is ignored: samples of one condition differ {diversity:.2f} times as much as real "
+            "images of a class do"
         )
     chance = float((asked * shares).sum())
     if "agreement" in scores and scores["agreement"] - chance < LEAST_KAPPA * (1 - chance):
