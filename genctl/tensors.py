@@ -27,7 +27,7 @@ def write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> str:
     text = json.dumps(facts, sort_keys=True)
     digest = _digest(tensors, text)
     header = {"format": f"genctl {FORMAT}", "facts": text, "sha256": digest}
-    write_whole(path, save(tensors, header))
+    write_whole(path, _in_order(save(tensors, header)))
     return digest
 
 
@@ -112,6 +112,14 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a key stands there twice")
     return found
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same file with its header sorted; safetensors writes it in an order that varies."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the tensors behind it stay aligned
+    return len(header).to_bytes(8, "little") + header + content[end:]
 
 
 def _digest(tensors: dict[str, Tensor], facts: str) -> str:

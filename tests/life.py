@@ -1,0 +1,192 @@
+"""Short runs in processes of their own, which things can happen to, and what is left of them.
+
+A process is a fork of this one, so that torch need not be loaded again and so that what a test
+breaks in it stays broken in it alone.
+"""
+
+import errno
+import json
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sklearn.datasets  # noqa: F401 (loaded once here, not in every fork)
+import torch
+import torch.utils.tensorboard
+from conftest import Finished
+from tiny import SMALL
+
+from genctl import files, tensors
+from genctl.trainer import Trainer
+
+SETTINGS = (
+    "data.image_size=8",
+    "condition.width=4",
+    *SMALL["dcgan"],
+    "training.images=480",
+    "training.batch_size=16",
+    "training.checkpoint_every=128",
+    "training.log_every=48",
+)
+"""30 steps; checkpoints after 128, 256, 384 and 480 images."""
+
+Happening = Callable[[], None]
+
+
+def nothing() -> None:
+    """Let the run be."""
+
+
+def arguments(*more: str, settings: tuple[str, ...] = SETTINGS) -> list[str]:
+    """The command line of a short run called ``run``."""
+    sets = [word for setting in settings for word in ("--set", setting)]
+    return ["train", "--config", "tiny", "--name", "run", "--json", *sets, *more]
+
+
+def live(folder: Path, *more: str, happening: Happening = nothing) -> Finished:
+    """Train below ``folder`` in a fork in which ``happening`` comes first."""
+    folder.mkdir(exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a fork of a process with threads; torch's own are idle
+        pid = os.fork()
+    if not pid:
+        _be_the_program(folder, arguments(*more), happening)
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return Finished(code, (folder / "out").read_text(), (folder / "err").read_text())
+
+
+def _be_the_program(folder: Path, words: list[str], happening: Happening) -> None:
+    from genctl.cli.app import main
+
+    code = 99
+    try:
+        os.chdir(folder)
+        sys.stdout = Path("out").open("w")  # noqa: SIM115 (for as long as the process lives)
+        sys.stderr = Path("err").open("w")  # noqa: SIM115
+        sys.argv = ["genctl", *words]
+        happening()
+        main()
+    except SystemExit as left:
+        code = int(left.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+# -- what can happen ------------------------------------------------------------------------------
+
+
+def killed_at_replace(number: int, done: bool) -> Happening:
+    """SIGKILL when the ``number``-th file is about to appear, or has just appeared."""
+
+    def happen() -> None:
+        replace, calls = os.replace, [0]
+
+        def counted(source: Any, target: Any) -> None:
+            calls[0] += 1
+            if calls[0] == number and not done:
+                os.kill(os.getpid(), signal.SIGKILL)
+            replace(source, target)
+            if calls[0] == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        os.replace = counted
+
+    return happen
+
+
+def after_step(number: int, happen: Callable[[Trainer], None]) -> Happening:
+    """Do something after the ``number``-th step of this part of the run."""
+
+    def prepare() -> None:
+        step, calls = Trainer.step, [0]
+
+        def counted(self: Trainer, progress: float) -> None:
+            step(self, progress)
+            calls[0] += 1
+            if calls[0] == number:
+                happen(self)
+
+        Trainer.step = counted  # type: ignore[method-assign]
+
+    return prepare
+
+
+def signalled(*numbers: int, step: int) -> Happening:
+    """Receive signals after a step."""
+
+    def happen(_: Trainer) -> None:
+        for number in numbers:
+            os.kill(os.getpid(), number)
+
+    return after_step(step, happen)
+
+
+def disk_full_at(name: str) -> Happening:
+    """Find the disk full when the file called ``name`` is half written."""
+
+    def prepare() -> None:
+        fsync = os.fsync
+
+        def full(handle: int) -> None:
+            if name in writing:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            fsync(handle)
+
+        writing: list[str] = []
+        replace = files._replace
+
+        def noted(path: Path, content: bytes) -> None:
+            writing[:] = [path.name]
+            replace(path, content)
+
+        files._replace, os.fsync = noted, full
+
+    return prepare
+
+
+# -- what is left ---------------------------------------------------------------------------------
+
+
+def outcome(run: Path) -> dict[str, Any]:
+    """All that must be the same, bit for bit, however often a run was interrupted."""
+    newest = sorted((run / "checkpoints").glob("*.safetensors"))[-1]
+    content, facts, _ = tensors.read(newest, "checkpoint")
+    return {
+        "checkpoint": (newest.name, {name: _bytes(value) for name, value in content.items()}),
+        "facts": {name: value for name, value in facts.items() if name != "seconds"},
+        "metrics": metrics(run),
+        "samples": {path.name: path.read_bytes() for path in (run / "samples").iterdir()},
+        "model": (run / "model.safetensors").read_bytes(),
+        "config": (run / "config.yaml").read_bytes(),
+    }
+
+
+def metrics(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl without the time they took."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
+def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The parts in which two outcomes differ: a whole dump of both would not help anyone."""
+    return [name for name in one if one[name] != other[name]]
+
+
+def checkpoints(run: Path) -> list[str]:
+    """The numbers of images that there are checkpoints of."""
+    return [path.stem.lstrip("0") for path in sorted((run / "checkpoints").glob("*.safetensors"))]
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    found: bytes = tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    return found

@@ -1,0 +1,46 @@
+"""Signals raise flags; what they do to a run is in test_resume."""
+
+import os
+import signal
+
+import pytest
+
+from genctl.errors import Interrupted
+from genctl.signals import ENDING, listen
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_becomes_a_request(number: int) -> None:
+    with listen() as requests:
+        requests.raise_if_ending("all is well")
+        os.kill(os.getpid(), number)
+        assert requests.ending == number
+        with pytest.raises(Interrupted, match=f"{signal.Signals(number).name}: saved") as told:
+            requests.raise_if_ending("saved")
+    assert told.value.exit_code == 128 + number
+
+
+def test_usr1_asks_for_a_checkpoint_and_nothing_else() -> None:
+    with listen() as requests:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert requests.checkpoint
+        requests.raise_if_ending("goes on")
+
+
+def test_the_handlers_of_before_come_back() -> None:
+    numbers = (*ENDING, signal.SIGUSR1)
+    before = [signal.getsignal(number) for number in numbers]
+    with listen():
+        assert [signal.getsignal(number) for number in numbers] != before
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with listen() as requests:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert requests.ending is None
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
