@@ -72,7 +72,6 @@ def every_class(trained: TrainedModel) -> list[Shown]:
 
 
 def _resolve(spec: str, trained: TrainedModel, warn: Warn, steps: int) -> Iterator[Shown]:
-    path = as_path(spec, "--condition")
     if spec == "noise":
         yield _noise(trained)
     elif spec.startswith("label:"):
@@ -81,10 +80,8 @@ def _resolve(spec: str, trained: TrainedModel, warn: Warn, steps: int) -> Iterat
         yield _mix(spec, trained, warn, steps)
     elif found := DATASET.fullmatch(spec):
         yield from _dataset(spec, found[1], found[2], found[3], trained)
-    elif not path.exists() and (found := CODES_FILE.fullmatch(spec)):
-        yield from _codes_file(spec, Path(found[1]), found[2], trained)
-    elif path.suffix == ".npz":
-        yield from _codes_file(spec, path, None, trained)
+    elif found := CODES_FILE.fullmatch(spec):
+        yield from _codes_file(spec, as_path(found[1], "--condition"), found[2], trained)
     else:
         yield from _pictures(picture_paths(spec), trained, warn)
 
