@@ -84,6 +84,16 @@ def test_a_noisy_copy_is_a_copy_and_half_a_copy_is_none(random: torch.Generator)
     assert copy_rate(mixed, trained_on) == 0
 
 
+def test_new_images_that_are_alike_are_no_copies(random: torch.Generator) -> None:
+    alike = _pictures(1, random).int()
+
+    def variations(count: int) -> Tensor:
+        noise = torch.randint(-9, 10, (count, 1, 8, 8), generator=random)
+        return (alike + noise).clamp(0, 255).byte()
+
+    assert copy_rate(variations(60), variations(300)) == 0
+
+
 def _pictures(count: int, random: torch.Generator) -> Tensor:
     return torch.randint(0, 256, (count, 1, 8, 8), generator=random, dtype=torch.uint8)
 

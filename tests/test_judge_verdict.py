@@ -35,6 +35,7 @@ def test_agreement_near_chance_means_that_the_condition_is_ignored() -> None:
 def test_chance_is_what_one_common_class_would_give() -> None:
     mostly = torch.tensor([0.85, 0.05, 0.05, 0.05]).double()
     assert _warned(asked=mostly, shares=mostly, agreement=0.72)[0].startswith("the condition is")
+    assert _warned(asked=mostly, shares=mostly, agreement=0.78) == []
 
 
 def test_an_unconditional_model_has_no_condition_to_ignore() -> None:
