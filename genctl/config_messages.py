@@ -79,7 +79,8 @@ def _why(detail: ErrorDetails, place: Place, value: Any, sections: Sections) -> 
         case "int_type" if _is_whole(detail["input"]):  # 1e6 is a float in YAML
             return f"must be an integer, found {found}; write {int(detail['input'])}"
     wanted = detail["msg"].replace("Input should be", "must be")
-    wanted = wanted.replace("a valid integer", "an integer").replace("valid ", "")
+    wanted = wanted.replace("a valid integer", "an integer").replace("valid tuple", "list")
+    wanted = wanted.replace("valid ", "")
     return f"{wanted}, found {found}"
 
 
@@ -99,14 +100,14 @@ def _meant(place: Place, value: Any, sections: Sections) -> str:
     """Where an unknown key belongs, or which known one is close to it."""
     key = str(place[-1])
     if len(place) == 1:
-        return _near(key, sections.model_fields) or _elsewhere(key, sections)
+        return _elsewhere(key, sections) or _near(key, sections.model_fields)
     section = str(place[0])
     kinds = kinds_of(sections, section)
     others = [kind for kind, settings in kinds.items() if key in settings.model_fields]
     if others:
         return f" of kind {value[section]['kind']}; it belongs to {', '.join(others)}"
     own = kinds[value[section]["kind"]] if kinds else _settings(section, sections)
-    return _near(key, own.model_fields) or _elsewhere(key, sections)
+    return _elsewhere(key, sections) or _near(key, own.model_fields)
 
 
 def _elsewhere(key: str, sections: Sections) -> str:

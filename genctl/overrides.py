@@ -28,7 +28,7 @@ def override(document: Document, options: list[str], sections: type[Settings]) -
     for section, key, new, origin in overrides:
         origins.setdefault((section,), origin)
         if value.get(section) is None:
-            value[section] = {}
+            value[section] = _begun(sections, section)
         settings = value[section]
         if not isinstance(settings, dict):
             continue  # validation tells that a section of settings belongs there
@@ -47,6 +47,14 @@ def _read(option: str) -> Override:
     if not equals or len(place) != 2 or not all(place):
         raise ConfigError([f"{origin}: must look like section.key=value, as in training.seed=1"])
     return place[0], place[1], yaml_source.scalar(text, str(origin)), origin
+
+
+def _begun(sections: type[Settings], section: str) -> dict[str, Any]:
+    """A section that the file leaves out, so that one value of it can be set: its default kind."""
+    field = sections.model_fields.get(section)
+    default = field.get_default(call_default_factory=True) if field else None
+    kind = getattr(default, "kind", None)
+    return {} if kind is None else {"kind": kind}
 
 
 def _of_old_kind_only(

@@ -66,8 +66,7 @@ def to_csv(table: list[Row]) -> str:
 
 def _row(run: Run, settings: Row) -> Row:
     result = run.read_result()
-    records = run.read_metrics()
-    last = records[-1] if records else {}
+    last = _last_metrics(run)
     scores = last.get("scores")
     return {
         "run": run.path.name,
@@ -78,6 +77,14 @@ def _row(run: Run, settings: Row) -> Row:
         **settings,
         **(scores if isinstance(scores, dict) else {}),
     }
+
+
+def _last_metrics(run: Run) -> dict[str, Any]:
+    try:
+        records = run.read_metrics()
+    except OSError:
+        return {}  # not ours to read; as with a damaged config, the rest is worth showing
+    return records[-1] if records else {}
 
 
 def _number(value: Any) -> int | float | None:

@@ -122,7 +122,7 @@ def _plain(node: yaml.ScalarNode) -> Any:
             return None
         case "bool":
             return text.lower() == "true"
-        case "int" if len(text) < 20 and abs(int(text)) < 2**63:
+        case "int" if len(text) <= 20 and abs(int(text)) < 2**63:
             return int(text)
         case "int" | "float":  # an integer that no machine word holds is a float
             return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))

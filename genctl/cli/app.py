@@ -12,7 +12,6 @@ from genctl.cli import configs
 from genctl.cli.console import console
 from genctl.cli.encode import encode
 from genctl.cli.evaluate import evaluate
-from genctl.cli.evaluate import evaluate
 from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
 from genctl.cli.sample import sample
@@ -58,7 +57,7 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        return app(arguments, standalone_mode=False) or 0
+        return app(arguments, prog_name="genctl", standalone_mode=False) or 0
     except USAGE_ERROR as error:
         command = error.ctx.command_path if error.ctx else "genctl"
         text = error.format_message().rstrip(".")

@@ -1,0 +1,156 @@
+"""The house stays as it is drawn: imports go one way, and light commands stay light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY
+
+PACKAGE = REPOSITORY / "genctl"
+FILES = sorted(PACKAGE.rglob("*.py"))
+HEAVY = {"torch", "torchvision", "sklearn", "numpy", "PIL", "tensorboard"}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def imports_at_load(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports that run when a module is loaded: none in functions, none for type checkers."""
+    for statement in body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            yield statement
+        elif isinstance(statement, ast.ClassDef):
+            yield from imports_at_load(statement.body)
+        elif isinstance(statement, ast.If | ast.Try | ast.With):
+            if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.dump(statement.test):
+                yield from imports_at_load(statement.orelse)
+            else:
+                for branch in ("body", "orelse", "finalbody"):
+                    yield from imports_at_load(getattr(statement, branch, []))
+
+
+def needs(text: str) -> set[str]:
+    """The modules of genctl that the module ``text`` loads."""
+    found = set()
+    for statement in imports_at_load(ast.parse(text).body):
+        if isinstance(statement, ast.Import):
+            found |= {alias.name for alias in statement.names}
+            continue
+        assert statement.level == 0, "imports are absolute"
+        for alias in statement.names:
+            inner = f"{statement.module}.{alias.name}"
+            found.add(inner if inner in MODULES else str(statement.module))
+    return found & MODULES.keys()
+
+
+def cycle(graph: dict[str, set[str]]) -> list[str]:
+    """A way that leads back to where it began, if there is one."""
+    done: set[str] = set()
+
+    def walk(module: str, way: list[str]) -> list[str]:
+        if module in way:
+            return [*way[way.index(module) :], module]
+        if module in done:
+            return []
+        for needed in sorted(graph[module]):
+            if found := walk(needed, [*way, module]):
+                return found
+        done.add(module)
+        return []
+
+    return next((found for module in graph if (found := walk(module, []))), [])
+
+
+def test_a_cycle_would_be_found() -> None:
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+    text = "from genctl import config\nif TYPE_CHECKING:\n    import genctl.model\n"
+    text += "try:\n    import genctl.run\nfinally:\n    pass\ndef f():\n    import genctl.files\n"
+    assert needs(text) == {"genctl.config", "genctl.run"}
+
+
+def test_imports_make_no_cycle() -> None:
+    assert cycle({name: needs(path.read_text()) for name, path in MODULES.items()}) == []
+
+
+def test_packages_export_nothing() -> None:
+    for path in PACKAGE.rglob("__init__.py"):
+        assert needs(path.read_text()) == set(), path
+
+
+def test_a_stage_never_imports_a_command() -> None:
+    for name, path in MODULES.items():
+        if not name.startswith("genctl.cli") and name != "genctl.__main__":
+            assert not [needed for needed in needs(path.read_text()) if "cli" in needed], name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "--version", "train --help", "sample --help", "runs", "configs list",
+     "configs show tiny", "configs check tiny", "configs schema --json", "no such command"],
+)  # fmt: skip
+def test_a_light_command_loads_nothing_heavy(arguments: str, tmp_path: Path) -> None:
+    code = (
+        f"import sys; from genctl.cli.app import main; sys.argv = {['genctl', *arguments.split()]}"
+        "\ntry: main()"
+        f"\nfinally: print(sorted({HEAVY} & sys.modules.keys()), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False,
+        env={"PYTHONPATH": str(REPOSITORY)}, timeout=60,
+    )  # fmt: skip
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+BANNED_NAMES = {"eval", "exec", "pickle", "cPickle", "dill", "joblib", "marshal", "shelve",
+                "extractall", "unsafe_load", "full_load", "system", "popen"}  # fmt: skip
+BANNED_ARGUMENTS = {("weights_only", False), ("shell", True), ("allow_pickle", True)}
+
+
+def dangers(text: str) -> list[str]:
+    """What runs or unpacks foreign data in the module ``text``."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
+            found += sorted({str(name).split(".")[0] for name in names} & BANNED_NAMES)
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            is_method = isinstance(node.func, ast.Attribute)
+            harmless = called.endswith(".eval")  # torch's Module.eval() runs no text
+            if called.rpartition(".")[2] in BANNED_NAMES and not (is_method and harmless):
+                found.append(called)
+            safe_load = any(ast.unparse(word) == "weights_only=True" for word in node.keywords)
+            if called in ("yaml.load", "yaml.load_all") or (
+                called == "torch.load" and not safe_load
+            ):
+                found.append(called)
+            for argument in node.keywords:
+                if isinstance(argument.value, ast.Constant) and (
+                    (argument.arg, argument.value.value) in BANNED_ARGUMENTS
+                ):
+                    found.append(f"{argument.arg}={argument.value.value}")
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["import pickle", "from pickle import loads", "yaml.load(x)", "eval(x)", "builtins.exec(x)",
+     "torch.load(x)", "torch.load(x, weights_only=False)", "np.load(x, allow_pickle=True)",
+     "z.extractall()", "subprocess.run(x, shell=True)", "os.system(x)"],
+)  # fmt: skip
+def test_a_danger_would_be_found(text: str) -> None:
+    assert dangers(text)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: module_name(path))
+def test_nothing_runs_or_unpacks_foreign_data(path: Path) -> None:
+    assert dangers(path.read_text()) == []
