@@ -17,6 +17,7 @@ from genctl.data.base import Images
 from genctl.errors import ConfigError
 from genctl.layers.encoders import ImageEncoder
 from genctl.model import Model
+from genctl.objectives.base import Score
 from genctl.randomness import generator
 
 EVERY = torch.arange(20)
@@ -40,12 +41,13 @@ def on_sphere(codes: Tensor) -> bool:
 
 
 @pytest.mark.parametrize("overrides", CODED)
-def test_codes_lie_on_the_sphere_for_the_generator_and_the_critic(overrides: list[str]) -> None:
+def test_codes_lie_on_the_sphere_and_the_critic_is_told_the_same(overrides: list[str]) -> None:
     config = conditional(*overrides)
     codes = Model(config, 4).codes(batches(config).batch(0, 0, 0.0))
-    assert codes.generator.shape == codes.critic.shape == (8, 6)
+    assert codes.generator.shape == (8, 6)
+    assert codes.critic.shape == (8, config.condition.critic_width(4))
     assert on_sphere(codes.generator)
-    assert on_sphere(codes.critic)
+    assert torch.equal(codes.critic[:, :6], codes.generator)
 
 
 @pytest.mark.parametrize("overrides", CODED)
@@ -77,20 +79,38 @@ def test_without_a_condition_codes_have_no_width() -> None:
     assert codes.terms == {}
 
 
-def test_by_class_the_critic_sees_the_direction_of_the_class() -> None:
-    config = conditional("condition.jitter=0.0")
+@pytest.mark.parametrize("overrides", CODED[:2])
+def test_by_class_the_critic_is_told_the_class_as_loud_as_the_code(overrides: list[str]) -> None:
+    config = conditional(*overrides)
+    played = batches(config).batch(0, 0, 0.0)
+    told = Model(config, 4).codes(played).critic[:, 6:]
+    assert told.argmax(1).tolist() == played.labels.tolist()
+    assert told.sum(1).tolist() == pytest.approx([6**0.5] * 8)  # the length of a code
+    assert told.count_nonzero() == 8
+
+
+def test_by_instance_the_critic_is_told_the_code_alone() -> None:
+    config = conditional("condition.partner=instance")
+    assert Model(config, 4).codes(batches(config).batch(0, 0, 0.0)).critic.shape == (8, 6)
+
+
+def test_the_critic_learns_the_classes_of_real_images() -> None:
+    config = conditional("condition.critic_cross_entropy=3.0")
     model, played = Model(config, 4), batches(config).batch(0, 0, 0.0)
-    encoder = model.roles["encoder"]
-    assert isinstance(encoder, ImageEncoder)
-    codes = model.codes(played)
-    torch.testing.assert_close(codes.critic, encoder.class_directions()[played.labels].detach())
-    assert not torch.allclose(codes.critic, codes.generator)
+    code = model.codes(played).critic
+    score = Score(model.critic, code, model.critic_classes)
+    logits = model.critic(played.real, code)[:, 1:]
+    picked = logits.softmax(1)[torch.arange(8), played.labels]
+    found = config.condition.critic_terms(score, played)["cross_entropy"]
+    torch.testing.assert_close(found, 3 * -picked.log().mean())
 
 
-def test_by_instance_the_critic_sees_the_code_itself() -> None:
-    config = conditional("condition.partner=instance", "condition.jitter=0.0")
-    codes = Model(config, 4).codes(batches(config).batch(0, 0, 0.0))
-    torch.testing.assert_close(codes.critic, codes.generator)
+def test_a_critic_that_learns_no_classes_has_no_places_for_them() -> None:
+    config = conditional("condition.critic_cross_entropy=0.0")
+    model, played = Model(config, 4), batches(config).batch(0, 0, 0.0)
+    code = model.codes(played).critic
+    assert model.critic(played.real, code).shape == (8, 1)
+    assert config.condition.critic_terms(Score(model.critic, code, 0), played) == {}
 
 
 def test_the_encoder_learns_classes_by_cross_entropy() -> None:

@@ -126,7 +126,8 @@ def test_all_roles_work_at_every_size(kind: str, size: int, channels: int) -> No
     z, code = torch.randn(3, 5), to_sphere(torch.randn(3, 6))
     images = networks.generator(shape, 6)(z, code)
     assert images.shape == (3, channels, size, size)
-    assert networks.critic(shape, 6)(images, code).shape == (3,)
+    assert networks.critic(shape, 6, 0)(images, code).shape == (3, 1)
+    assert networks.critic(shape, 6, 4)(images, code).shape == (3, 5)
     assert networks.encoder(shape, 6)(images).shape == (3, 6)
     mean, log_variance = networks.posterior(shape, 6)(images, code)
     assert mean.shape == log_variance.shape == (3, 5)
@@ -157,23 +158,25 @@ def test_bounded_generators_stay_in_range_and_others_do_not_have_to() -> None:
 
 @pytest.mark.parametrize("kind", ["dcgan", "resnet"])
 def test_a_critic_shown_a_zero_code_judges_the_image_alone(kind: str) -> None:
-    critic = family(kind, 16).critic(Shape(1, 16), 6)
+    critic = family(kind, 16).critic(Shape(1, 16), 6, 0)
     images = torch.randn(4, 1, 16, 16)
     head = critic.get_submodule("head")
-    alone = head.get_submodule("head")(critic.get_submodule("body")(images))[:, 0]
+    alone = head.get_submodule("head")(critic.get_submodule("body")(images))
     assert torch.equal(critic(images, torch.zeros(4, 6)), alone)
     assert not torch.allclose(critic(images, to_sphere(torch.randn(4, 6))), alone)
 
 
-def test_the_projection_is_a_scaled_inner_product() -> None:
-    head = Projection(3, 4)
+def test_the_projection_is_a_scaled_inner_product_beside_the_classes() -> None:
+    head = Projection(3, 4, 2)
     features, code = torch.randn(2, 3), torch.randn(2, 4)
     with torch.no_grad():
         expected = torch.stack([
             head.head.weight[0] @ f + head.head.bias[0] + (head.agreement @ c) @ f / 4**0.5
             for f, c in zip(features, code, strict=True)
         ])  # fmt: skip
-        torch.testing.assert_close(head(features, code), expected)
+        logits = features @ head.head.weight[1:].T + head.head.bias[1:]
+        torch.testing.assert_close(head(features, code)[:, 0], expected)
+        torch.testing.assert_close(head(features, code)[:, 1:], logits)
 
 
 def test_a_modulated_generator_hears_z_in_every_layer() -> None:
@@ -192,7 +195,7 @@ def test_a_spectral_critic_has_layers_of_norm_one() -> None:
         generator_widths=(8,), critic_widths=(8,), critic_features=6,
         critic_normalization="spectral", encoder_widths=(4,),
     )  # fmt: skip
-    critic = networks.critic(Shape(1, 8), 0)
+    critic = networks.critic(Shape(1, 8), 0, 0)
     for _ in range(200):
         critic(torch.randn(2, 1, 8, 8), torch.empty(2, 0))
     layer = critic.get_submodule("body")[0]
@@ -212,7 +215,7 @@ def test_a_new_residual_block_changes_nothing() -> None:
 
 def test_every_block_of_the_residual_family_begins_so() -> None:
     networks = family("resnet", 32)
-    for network in (networks.generator(COLOUR, 0), networks.critic(COLOUR, 0)):
+    for network in (networks.generator(COLOUR, 0), networks.critic(COLOUR, 0, 0)):
         blocks = [module for module in network.modules() if isinstance(module, Block)]
         assert len(blocks) == 4
         assert not any(block.last.weight.any() or block.last.bias.any() for block in blocks)
@@ -220,7 +223,11 @@ def test_every_block_of_the_residual_family_begins_so() -> None:
 
 def test_the_residual_family_has_no_normalisation() -> None:
     networks = family("resnet", 32)
-    roles = (networks.generator(COLOUR, 2), networks.critic(COLOUR, 2), networks.encoder(COLOUR, 2))
+    roles = (
+        networks.generator(COLOUR, 2),
+        networks.critic(COLOUR, 2, 3),
+        networks.encoder(COLOUR, 2),
+    )
     for network in roles:
         assert not [layer for layer in layers(network) if "Norm" in layer]
         assert not list(network.buffers())

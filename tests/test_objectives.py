@@ -5,6 +5,7 @@ Two real images score 1 and 3, two generated ones 2 and -4.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,13 +35,13 @@ class Linear(nn.Module):
 
     def forward(self, images: Tensor, code: Tensor) -> Tensor:
         assert len(images) == len(code)
-        return images.flatten(1) @ SLOPE
+        return (images.flatten(1) @ SLOPE)[:, None]
 
 
 def terms(objective: Adversarial, whose: str, **facts: Any) -> dict[str, float]:
     formula = objective.critic_terms if whose == "critic" else objective.generator_terms
     played = batch(REAL, torch.zeros(2, 4), **facts)
-    found = formula(Score(Linear(), NOTHING), REAL, FAKE, played)
+    found = formula(Score(Linear(), NOTHING, 0), REAL, FAKE, played)
     assert all(value.shape == () for value in found.values())
     return {name: float(value.detach()) for name, value in found.items()}
 
@@ -56,7 +57,7 @@ def test_hinge() -> None:
 
 
 def test_hinge_counts_real_images_inside_the_margin() -> None:
-    found = Hinge().critic_terms(Score(Linear(), NOTHING), REAL / 4, FAKE, batch(REAL, NOTHING))
+    found = Hinge().critic_terms(Score(Linear(), NOTHING, 0), REAL / 4, FAKE, batch(REAL, NOTHING))
     assert found["real"].item() == pytest.approx((0.75 + 0.25) / 2)  # scores 1/4 and 3/4
 
 
@@ -138,12 +139,12 @@ def test_wgan_gp() -> None:
 def test_wgan_gp_mixes_every_pair_with_a_weight_of_its_own() -> None:
     seen: list[Tensor] = []
 
-    def critic(images: Tensor, code: Tensor) -> Tensor:
+    def critic(images: Tensor) -> Tensor:
         seen.append(images.detach())
         return images.flatten(1).sum(1)
 
     real, fake = torch.zeros(64, 1, 4, 4), torch.ones(64, 1, 4, 4)
-    WganGp().critic_terms(_Score(critic), real, fake, batch(real, torch.zeros(64, 4)))
+    WganGp().critic_terms(score_by(critic), real, fake, batch(real, torch.zeros(64, 4)))
     mixture = seen[-1].flatten(1)
     assert torch.equal(mixture, mixture[:, :1].expand(-1, 16))  # one weight for a whole image
     weights = mixture[:, 0]
@@ -159,7 +160,7 @@ def test_the_critic_of_wgan_gp_learns_five_times() -> None:
 def test_a_flat_critic_has_a_finite_penalty_and_gradient() -> None:
     real = torch.zeros(2, 1, 4, 4)
     weight = torch.zeros((), requires_grad=True)
-    score = _Score(lambda images, code: weight * images.flatten(1).sum(1))
+    score = score_by(lambda images: weight * images.flatten(1).sum(1))
     found = WganGp().critic_terms(score, real, real, batch(real, torch.zeros(2, 4)))
     found["penalty"].backward()
     assert found["penalty"].item() == pytest.approx(10, rel=1e-4)
@@ -210,7 +211,7 @@ def test_each_turn_moves_its_learners_and_nobody_else(kind: str) -> None:
     real = torch.rand(8, 1, 8, 8) * 2 - 1
     for turn in config.objective.turns():
         model.zero_grad()
-        found = config.objective.terms(turn, model, batch(real, torch.randn(8, 4)))
+        found = config.objective.terms(turn, model, batch(real, torch.randn(8, 4), classes=4))
         torch.stack(list(found.values())).sum().backward()
         moved = {
             role
@@ -220,12 +221,23 @@ def test_each_turn_moves_its_learners_and_nobody_else(kind: str) -> None:
         assert moved == set(turn.learners)
 
 
-class _Score(Score):
-    """A score from a plain function."""
+def score_by(critic: Callable[[Tensor], Tensor]) -> Score:
+    """A score from a plain function of images."""
+    asked: Any = lambda images, code: critic(images)[:, None]  # noqa: E731
+    return Score(asked, NOTHING, 0)
 
-    def __init__(self, critic: Any) -> None:
-        object.__setattr__(self, "critic", critic)
-        object.__setattr__(self, "code", None)
 
-    def both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        return self(real), self(fake)
+def test_the_critic_is_asked_about_each_batch_once() -> None:
+    asked: list[int] = []
+
+    def critic(images: Tensor) -> Tensor:
+        asked.append(len(images))
+        return images.flatten(1).sum(1)
+
+    score = score_by(critic)
+    real_scores, fake_scores = score.both(REAL, FAKE)
+    assert torch.equal(score(REAL), real_scores)
+    assert torch.equal(score(FAKE), fake_scores)
+    assert asked == [4]
+    assert torch.equal(score(REAL.clone()), real_scores)
+    assert asked == [4, 2]

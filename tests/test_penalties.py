@@ -15,13 +15,13 @@ class Cubic(torch.nn.Module):
         self.w = torch.nn.Parameter(torch.tensor(0.5))
 
     def forward(self, images: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        return self.w * images.flatten(1).pow(3).sum(1)
+        return self.w * images.flatten(1).pow(3).sum(1, keepdim=True)
 
 
 def test_the_slope_is_summed_over_the_pixels_of_each_image() -> None:
     images = torch.tensor([[1.0, 2], [0, 1]]).expand(1, 1, 2, 2)
     images = torch.cat([images, 2 * images])
-    scores, slopes = score_and_slope(Score(Cubic(), torch.empty(2, 0)), images)
+    scores, slopes = score_and_slope(Score(Cubic(), torch.empty(2, 0), 0), images)
     assert scores.tolist() == [0.5 * 10, 0.5 * 80]
     # (3/2)² Σ x⁴: 18 for the first image, 16 times that for the second.
     assert slopes.tolist() == [2.25 * 18, 2.25 * 18 * 16]
@@ -29,7 +29,7 @@ def test_the_slope_is_summed_over_the_pixels_of_each_image() -> None:
 
 def test_the_slope_can_be_differentiated_by_the_weights() -> None:
     critic = Cubic()
-    _, slopes = score_and_slope(Score(critic, torch.empty(1, 0)), torch.ones(1, 1, 2, 2))
+    _, slopes = score_and_slope(Score(critic, torch.empty(1, 0), 0), torch.ones(1, 1, 2, 2))
     slopes.sum().backward()
     assert critic.w.grad is not None
     assert float(critic.w.grad) == 2 * 0.5 * 9 * 4  # d/dw of w² 9 Σ x⁴
@@ -37,8 +37,8 @@ def test_the_slope_can_be_differentiated_by_the_weights() -> None:
 
 def test_the_slope_of_a_real_critic_is_that_of_finite_differences() -> None:
     config = tiny()
-    critic = config.networks.critic(config.data.shape, 3)
-    score = Score(critic, torch.randn(2, 3))
+    critic = config.networks.critic(config.data.shape, 3, 0)
+    score = Score(critic, torch.randn(2, 3), 0)
     images = torch.randn(2, 1, 8, 8)
     _, slopes = score_and_slope(score, images)
     critic.double()
@@ -57,7 +57,7 @@ def test_the_slope_of_a_real_critic_is_that_of_finite_differences() -> None:
 
 def test_the_slope_is_computed_in_float32_whatever_surrounds_it() -> None:
     config = tiny()
-    score = Score(config.networks.critic(config.data.shape, 0), torch.empty(2, 0))
+    score = Score(config.networks.critic(config.data.shape, 0, 0), torch.empty(2, 0), 0)
     images = torch.randn(2, 1, 8, 8)
     plain = score_and_slope(score, images)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -67,7 +67,7 @@ def test_the_slope_is_computed_in_float32_whatever_surrounds_it() -> None:
 
 def test_the_images_given_are_left_without_a_gradient() -> None:
     images = torch.ones(1, 1, 2, 2)
-    score_and_slope(Score(Cubic(), torch.empty(1, 0)), images)
+    score_and_slope(Score(Cubic(), torch.empty(1, 0), 0), images)
     assert not images.requires_grad
 
 

@@ -31,6 +31,7 @@ def game(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Gam
     config = tiny(
         "condition.kind=label",
         "condition.width=3",
+        "condition.critic_cross_entropy=0.0",
         "objective.kind=r3gan",
         f"objective.gamma={GAMMA}",
         f"objective.gamma_end={GAMMA}",
@@ -41,7 +42,7 @@ def game(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Gam
     for parameter in model.parameters():  # away from zeros, where a slope could hide
         parameter.data += 0.1 * torch.randn_like(parameter)
     real = torch.rand(5, 1, 8, 8, dtype=torch.float64) * 2 - 1
-    return config.objective, model, batch(real, torch.randn(5, 4, dtype=torch.float64))
+    return config.objective, model, batch(real, torch.randn(5, 4, dtype=torch.float64), classes=4)
 
 
 def critic_loss(
@@ -50,8 +51,8 @@ def critic_loss(
     """The paper's formula, image by image."""
 
     def score(image: Tensor, code: Tensor) -> Tensor:
-        scores: Tensor = functional_call(critic, weights, (image[None], code[None]))
-        return scores[0]
+        verdict: Tensor = functional_call(critic, weights, (image[None], code[None]))
+        return verdict[0, 0]
 
     def one(x: Tensor, fake_x: Tensor, code: Tensor) -> Tensor:
         pair = torch.log1p(torch.exp(score(fake_x, code) - score(x, code)))
@@ -95,7 +96,7 @@ def test_the_gradient_is_that_of_finite_differences(game: Game, turn: Turn) -> N
     def loss() -> float:
         # A new batch, so that nothing is remembered but the critic's codes, which are no way for
         # the encoder to learn.
-        again = batch(played.real, played.noise)
+        again = batch(played.real, played.noise, classes=4)
         again.shared["codes"] = replace(model.codes(again), critic=critics)
         return sum(float(value.detach()) for value in objective.terms(turn, model, again).values())
 

@@ -58,7 +58,9 @@ def batches(config: Config, data: Images | None = None) -> Batches:
     )
 
 
-def batch(real: Tensor, noise: Tensor, step: int = 0, progress: float = 0.0) -> Batch:
-    """A batch that shows its own images and is all of class 0."""
-    labels = torch.zeros(len(real), dtype=torch.int64)
-    return Batch(noise, real, real, labels, step, progress, lambda use: generator(0, use))
+def batch(
+    real: Tensor, noise: Tensor, step: int = 0, progress: float = 0.0, classes: int = 0
+) -> Batch:
+    """A batch that shows its own images, image i of class i modulo ``classes``."""
+    labels = torch.arange(len(real)) % max(classes, 1)
+    return Batch(noise, real, real, labels, classes, step, progress, lambda use: generator(0, use))
