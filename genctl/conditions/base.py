@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pydantic import NonNegativeFloat
+
 from genctl.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +43,12 @@ class Condition(Settings):
     """How the generator learns what to draw."""
 
     kind: str
+    critic_cross_entropy: NonNegativeFloat = 0.0
+    """Weight of the classes of real images in the critic's loss; 0 does not teach it classes.
+
+    A critic that knows the classes sees at once when the generator draws another: Odena et al.
+    2017, with the term for real images alone, since for drawn ones it would cost variety.
+    """
 
     @property
     @abstractmethod
@@ -52,12 +60,17 @@ class Condition(Settings):
         return self.code_width
 
     def critic_classes(self, classes: int) -> int:
-        """How many classes the critic learns to name besides the game; 0 for none."""
-        return 0
+        """How many classes the critic learns to name: all of them, unless that has no weight."""
+        return classes if self.critic_cross_entropy else 0
 
     def critic_terms(self, score: Score, batch: Batch) -> dict[str, Tensor]:
-        """What the critic lowers besides the game."""
-        return {}
+        """The cross-entropy of the real images' classes."""
+        from torch.nn.functional import cross_entropy
+
+        if not score.classes:
+            return {}
+        loss = cross_entropy(score.class_logits(batch.real), batch.labels)
+        return {"cross_entropy": self.critic_cross_entropy * loss}
 
     def check(self, labelled: bool) -> None:
         """Refuse data that cannot serve this condition.

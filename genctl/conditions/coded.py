@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from genctl.batches import Batch
     from genctl.data.base import Images
-    from genctl.objectives.base import Score
 
 TYPICAL = 512  # codes that a model keeps to draw noise around
 
@@ -32,11 +31,6 @@ class Coded(Condition):
     """
 
     critic_cross_entropy: NonNegativeFloat = 1.0
-    """Weight of the classes of real images in the critic's loss; 0 does not teach it classes.
-
-    A critic that knows the classes sees at once when the generator draws another: Odena et al.
-    2017, with the term for real images alone, since for drawn ones it would cost variety.
-    """
 
     @property
     def code_width(self) -> int:
@@ -46,19 +40,6 @@ class Coded(Condition):
     def critic_width(self, classes: int) -> int:
         """The code, and a place for each class that the critic is told."""
         return self.width + self.told_classes(classes)
-
-    def critic_classes(self, classes: int) -> int:
-        """All of them, unless the term has no weight."""
-        return classes if self.critic_cross_entropy else 0
-
-    def critic_terms(self, score: Score, batch: Batch) -> dict[str, Tensor]:
-        """The cross-entropy of the real images' classes."""
-        from torch.nn.functional import cross_entropy
-
-        if not score.classes or not self.critic_cross_entropy:
-            return {}
-        loss = cross_entropy(score.class_logits(batch.real), batch.labels)
-        return {"cross_entropy": self.critic_cross_entropy * loss}
 
     def told_classes(self, classes: int) -> int:
         """How many classes the critic is told apart, besides the code."""
