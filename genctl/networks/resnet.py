@@ -22,7 +22,7 @@ class Resnet(Networks):
     """Length of z."""
     widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2, max_length=8)] = (96, 96, 48, 24)
     """Channels at 4x4, 8x8 and so on, up to the image's size; the critic has them in reverse."""
-    blocks: PositiveInt = 1
+    blocks: int = Field(default=1, ge=1, le=64)
     """Residual blocks at each size."""
     encoder_widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)] = (96, 96, 48, 24)
     """Channels of the encoder, from 4x4 upwards like `widths`."""
