@@ -11,6 +11,7 @@ import pytest
 import torch
 from conftest import Run
 from painters import Copyist, Mirror, unconditional
+from PIL import Image
 from recorder import Recorder
 
 from genctl import model_file
@@ -139,6 +140,31 @@ def test_what_cannot_be_is_told(
     done = genctl("evaluate", *arguments)
     assert done.code == code
     assert words in done.err
+
+
+@pytest.mark.parametrize("kind", ["label", "none"])
+def test_models_of_other_conditions_are_measured_too(genctl: Run, kind: str) -> None:
+    short = ("--set", "training.images=64", "--set", f"condition.kind={kind}", "--quiet")
+    assert genctl("train", "--config", "tiny", "--name", kind, *short).code == 0
+    scores = genctl("evaluate", "--n", 60, "--seeds", 1, "--json", "--quiet").json["scores"]
+    assert scores.keys() == (COMPARED if kind == "label" else COMPARED - {"agreement"})
+    with_cas = genctl("evaluate", "--n", 60, "--seeds", 1, "--cas", "--json", "--quiet")
+    assert with_cas.code == (0 if kind == "label" else 2)
+    assert ("cannot be asked for a class" in with_cas.err) == (kind == "none")
+
+
+def test_images_without_classes_cannot_be_judged(genctl: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(100):
+        Image.new("L", (16, 16), 2 * number).save(folder / f"{number}.png")
+    settings = ("data.kind=folder", f"data.root={folder}", "data.image_size=16")
+    settings += ("training.images=64", "condition.kind=none")
+    sets = [word for setting in settings for word in ("--set", setting)]
+    assert genctl("train", "--config", "tiny", "--name", "nameless", *sets, "--quiet").code == 0
+    done = genctl("evaluate", "--quiet")
+    assert done.code == 2
+    assert "cannot train a judge: the images have no classes" in done.err
 
 
 # -- models whose scores are known ----------------------------------------------------------------

@@ -43,6 +43,6 @@ class Scorer:
         seen = self.judge.look(draw(model, self.held_out, self.index, self.seed))
         scores = self.reference.closeness(seen.features)
         if asks_for_a_class(model.condition):
-            asked = self.held_out.labels[self.index]
+            asked = self.held_out.labels[self.index].cpu()
             scores["agreement"] = agreement(asked, seen.labels)
         return scores
