@@ -107,6 +107,11 @@ def test_aliases_that_multiply_are_refused_before_they_do() -> None:
     assert "aliases expand to more than 10,000 values" in refusal(bomb)
 
 
+def test_ten_thousand_values_are_read_and_one_more_is_not() -> None:
+    assert len(yaml_source.parse(f"[{'1,' * 9999}]", "file.yaml").value) == 9999
+    assert "more than 10,000 values" in refusal(f"[{'1,' * 10_000}]")
+
+
 def test_an_alias_of_what_contains_it_is_refused() -> None:
     assert refusal("a: 1\nb: &b\n  c: *b\n") == "file.yaml:2: an alias refers to what contains it"
 
