@@ -31,6 +31,7 @@ class Coded(Condition):
     """
 
     critic_cross_entropy: NonNegativeFloat = 1.0
+    """Weight of the classes of real images in the critic's loss; 0 does not teach it classes."""
 
     @property
     def code_width(self) -> int:
