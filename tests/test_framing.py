@@ -35,8 +35,15 @@ def framing(train: Images) -> Framing:
     return read_framing(train, 8)
 
 
-def on_page(digit: Tensor, zoom: int, paper: int, ink: int, shade: int = 0, grain: int = 0
-            ) -> Image.Image:  # fmt: skip
+def on_page(
+    digit: Tensor,
+    zoom: int,
+    paper: int,
+    ink: int,
+    shade: int = 0,
+    grain: int = 0,
+    dust: int = 0,
+) -> Image.Image:
     """A digit somewhere on a page, in the greys of ``ink`` on ``paper``.
 
     Args:
@@ -44,6 +51,7 @@ def on_page(digit: Tensor, zoom: int, paper: int, ink: int, shade: int = 0, grai
         zoom: how much larger than the digit its picture is.
         shade: how much darker the page is at its right.
         grain: standard deviation of noise.
+        dust: how many single pixels are black.
     """
     size = digit.shape[-1] * zoom
     large = np.asarray(picture_of(digit).resize((size, size), Image.Resampling.BICUBIC)) / 255
@@ -52,13 +60,15 @@ def on_page(digit: Tensor, zoom: int, paper: int, ink: int, shade: int = 0, grai
     page[top : top + size, left : left + size] = large
     page = paper + (ink - paper) * page - shade * np.linspace(0, 1, page.shape[1])
     page += RANDOM.normal(0, 1, page.shape) * grain
+    page[RANDOM.integers(page.shape[0], size=dust), RANDOM.integers(page.shape[1], size=dust)] = 0
     return Image.fromarray(page.clip(0, 255).astype(np.uint8))
 
 
 PAGES = {
     "large on white": {"zoom": 10, "paper": 255, "ink": 0},
     "small on white": {"zoom": 4, "paper": 255, "ink": 0},
-    "photograph": {"zoom": 10, "paper": 190, "ink": 60, "shade": 50, "grain": 5},
+    "photograph": {"zoom": 10, "paper": 220, "ink": 90, "shade": 90, "grain": 8},
+    "dusty": {"zoom": 10, "paper": 255, "ink": 0, "dust": 20},
     "white on black": {"zoom": 10, "paper": 0, "ink": 255},
 }
 
@@ -105,6 +115,15 @@ def test_a_picture_of_native_size_passes_as_the_data_does(
         framed, notes = frame(picture_of(own), SHAPE, framing)
         assert torch.equal(framed, expected)
         assert notes == []
+
+
+def test_an_inverted_picture_of_native_size_is_turned_back(
+    held_out: Images, framing: Framing
+) -> None:
+    for expected in held_out.pixels[:50]:
+        framed, notes = frame(picture_of(255 - expected), SHAPE, framing)
+        assert torch.equal(framed, expected)
+        assert len(notes) == 1
 
 
 @pytest.mark.mnist

@@ -144,6 +144,15 @@ def test_an_unusable_picture_is_refused_in_little_memory(what: str, tmp_path: Pa
     assert peak < 5_000_000
 
 
+@pytest.mark.parametrize("side", [8_000, 10_000, 20_000])
+def test_a_picture_that_claims_to_be_huge_is_refused_for_its_size(
+    side: int, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(png_of_size(side, side))
+    with pytest.raises(BadContent, match="make it smaller"):
+        images.read_picture(tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("name", ["-a.png", "a b.png", "a\nb.png", "ä.png", "[1].png"])
 def test_a_picture_may_have_any_name(name: str, tmp_path: Path) -> None:
     GREY.save(tmp_path / name, "PNG")

@@ -6,6 +6,7 @@ import random
 import resource
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from genctl import model_file, tensors
 from genctl.errors import BadContent, MissingInput
+from genctl.model import DRAWING, Model
 from genctl.weights import prefixed
 
 CPU = torch.device("cpu")
@@ -129,12 +131,14 @@ def test_a_header_that_is_no_header_is_refused(text: str, whole: Path, tmp_path:
 def test_a_key_that_stands_twice_is_refused(whole: Path, tmp_path: Path) -> None:
     content = whole.read_bytes()
     text = json.dumps(header(content))
-    path = tmp_path / "twice.safetensors"
+    path = tmp_path / "same.safetensors"
     path.write_bytes(with_header(content, text))
     model_file.read(path, CPU)  # so far it is only written anew
-    for twin in ('"__metadata__": {}', '"class_codes": {"dtype": "F32"}'):
-        path.write_bytes(with_header(content, f"{{{twin}, {text[1:]}"))
-        refuse(path, "twice")
+    codes = json.dumps(header(content)["class_codes"])
+    for twin in (f'{{"class_codes": {codes}, {text[1:]}',
+                 text.replace('{"format"', '{"format": "genctl 1", "format"', 1)):  # fmt: skip
+        path.write_bytes(with_header(content, twin))
+        refuse(path, "a key stands there twice")
 
 
 def test_a_file_of_another_program_and_of_a_newer_one_is_refused(
@@ -188,7 +192,17 @@ def test_a_file_that_does_not_fit_itself_is_refused(what: str, whole: Path, tmp_
     refuse(rewritten(whole, tmp_path / "changed.safetensors", CHANGES[what]))
 
 
+def test_networks_that_do_not_suit_the_images_are_refused(whole: Path, tmp_path: Path) -> None:
+    read, path = model_file.read(whole, CPU), tmp_path / "small.safetensors"
+    networks = read.facts.config.networks.model_copy(update={"generator_widths": (8,)})
+    facts = replace(read.facts, config=read.facts.config.model_copy(update={"networks": networks}))
+    model = Model(facts.config, 10, DRAWING)
+    model_file.write(path, model, read.class_codes, read.typical_codes, facts)
+    refuse(path, "need 2 widths, found 1")
+
+
 HUGE = {
+    "a gigabyte": {"generator_widths": [4000, 4000]},
     "wide": {"generator_widths": [10**9, 10**9]},
     "wider than any tensor": {"encoder_widths": [10**18, 10**18]},
     "wider than any number": {"critic_features": 10**30, "encoder_widths": [10**30, 3]},
