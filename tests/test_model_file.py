@@ -135,9 +135,10 @@ def test_a_key_that_stands_twice_is_refused(whole: Path, tmp_path: Path) -> None
     path.write_bytes(with_header(content, text))
     model_file.read(path, CPU)  # so far it is only written anew
     codes = json.dumps(header(content)["class_codes"])
-    for twin in (f'{{"class_codes": {codes}, {text[1:]}',
-                 text.replace('{"format"', '{"format": "genctl 1", "format"', 1)):  # fmt: skip
-        path.write_bytes(with_header(content, twin))
+    start = '"__metadata__": {'
+    assert start in text
+    for twins in (f'"class_codes": {codes}, {start}', f'{start}"format": "genctl 1", '):
+        path.write_bytes(with_header(content, text.replace(start, twins, 1)))
         refuse(path, "a key stands there twice")
 
 
