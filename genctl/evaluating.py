@@ -112,7 +112,7 @@ def keep(result: dict[str, Any], trained: TrainedModel) -> Path | None:
     run = _run_of(trained)
     if run is None:
         return None
-    path = run.path / "evaluation.json"
+    path = run.evaluation
     write_whole(path, (json.dumps(result, indent=2) + "\n").encode())
     return path
 

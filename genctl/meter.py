@@ -19,7 +19,9 @@ class Meter:
         """Add scalars, each under ``prefix/name``."""
         for name, value in terms.items():
             key = f"{prefix}/{name}"
-            value = value.detach().double()
+            # Apple's GPUs have no float64.
+            exact = torch.float32 if value.device.type == "mps" else torch.float64
+            value = value.detach().to(exact)
             self.sums[key] = self.sums[key] + value if key in self.sums else value
             self.counts[key] = self.counts.get(key, 0) + 1
 

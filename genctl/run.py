@@ -28,6 +28,7 @@ class Run:
         self.checkpoints = path / "checkpoints"
         self.model = path / "model.safetensors"
         self.result = path / "result.json"
+        self.evaluation = path / "evaluation.json"
         self.tensorboard = path / "tensorboard"
         self._lock = path / ".lock"
         self._holder = path / ".holder.json"
@@ -75,7 +76,8 @@ class Run:
 
         lock = FileLock(self._lock)
         try:
-            lock.acquire(timeout=0)
+            # Not at once: `genctl runs` holds it for a moment to see whether it is free.
+            lock.acquire(timeout=0.5, poll_interval=0.05)
         except Timeout:
             holder = _read_json(self._holder)
             who = f"process {holder.get('pid', '?')} on {holder.get('host', '?')}"
@@ -172,6 +174,15 @@ class Run:
     def write_environment(self, facts: dict[str, Any]) -> None:
         """Keep what the result depends on besides the config."""
         files.write_whole(self.environment, (json.dumps(facts, indent=2) + "\n").encode())
+
+    def read_evaluation(self) -> dict[str, Any]:
+        """The last JSON of evaluate, unless the model has changed since."""
+        try:
+            if self.evaluation.stat().st_mtime < self.model.stat().st_mtime:
+                return {}
+        except OSError:
+            return {}  # never evaluated
+        return _read_json(self.evaluation)
 
     def read_result(self) -> dict[str, Any]:
         """The last JSON of train, or nothing."""

@@ -64,26 +64,35 @@ def train(request: Request, listener: Listener) -> Result:
             if not run.exists:
                 raise CannotCreate(f"cannot use {run}: it is no run of genctl; choose another name")
             listener.say(f"renamed the old run to {run.move_aside()}")
+        if not run.exists:
+            choose_device(request.device)  # before anything is created
         run.create()
         with run.locked():
-            _accept(run, request.config, listener)
+            _refuse_other_settings(run, request.config)
             done = _answered(run, request, listener)
             if done is not None:
                 return done
+            _keep_config(run, request.config, listener)
             return _Part(request, run, requests, listener).play()
 
 
-def _accept(run: Run, config: Config, listener: Listener) -> None:
-    """Write the config of a new run; refuse to go on with other settings in an old one."""
+def _refuse_other_settings(run: Run, config: Config) -> None:
+    """A run goes on with the settings that it began with."""
+    if not run.exists:
+        return
+    changed = configs.differences(configs.load(str(run.config)), config)
+    if changed:
+        raise ConfigError(
+            [f"{run.config}: this run has other settings; use --fresh or another --name"]
+            + [f"{run.config}: {line}" for line in changed]
+        )
+
+
+def _keep_config(run: Run, config: Config, listener: Listener) -> None:
+    """Write the config of the run, and say so if its budget is another one now."""
     if run.exists:
-        old = configs.load(str(run.config))
-        changed = configs.differences(old, config)
-        if changed:
-            raise ConfigError(
-                [f"{run.config}: this run has other settings; use --fresh or another --name"]
-                + [f"{run.config}: {line}" for line in changed]
-            )
-        before, now = old.training.images, config.training.images
+        before = configs.load(str(run.config)).training.images
+        now = config.training.images
         if before != now:
             listener.say(f"training.images goes from {before:,} to {now:,}")
             if config.optimizer.decay != "none":
@@ -91,9 +100,7 @@ def _accept(run: Run, config: Config, listener: Listener) -> None:
                     f"the learning rate followed a schedule that ended at {before:,} images; "
                     "from here it follows the one for the new budget"
                 )
-    text = configs.dump(config).encode()
-    if not run.exists or run.config.read_bytes() != text:
-        files.write_whole(run.config, text)
+    files.write_whole(run.config, configs.dump(config).encode())
 
 
 def _answered(run: Run, request: Request, listener: Listener) -> Result | None:
@@ -133,7 +140,7 @@ class _Part:
         """Train, and leave a result behind however it ends."""
         self.run.result.unlink(missing_ok=True)  # from now on the run is not complete
         try:
-            with _memory_errors():
+            with _memory_errors(), _quick_denormals():
                 ended_by = self._train()
         except (Diverged, Interrupted, GenctlError) as error:
             status = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
@@ -151,7 +158,6 @@ class _Part:
     def _train(self) -> str:
         config, run = self.request.config, self.run
         device = choose_device(self.request.device)
-        torch.set_flush_denormal(True)
         data, held_out = load_data(config)
         self.requests.raise_if_ending("nothing was trained yet")
         run.remove_leftovers()
@@ -266,3 +272,13 @@ def _memory_errors() -> Iterator[None]:
         if "can't allocate memory" not in str(error):
             raise
         raise OutOfMemory(f"out of memory: {advice}") from None
+
+
+@contextmanager
+def _quick_denormals() -> Iterator[None]:
+    """Take numbers below 1e-38 for zero: Adam's means are full of them, and they are slow."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)

@@ -67,7 +67,6 @@ def to_csv(table: list[Row]) -> str:
 def _row(run: Run, settings: Row) -> Row:
     result = run.read_result()
     last = _last_metrics(run)
-    scores = last.get("scores")
     return {
         "run": run.path.name,
         "status": run.status(),
@@ -75,8 +74,17 @@ def _row(run: Run, settings: Row) -> Row:
         "seconds": _number(result.get("seconds", last.get("seconds"))),
         "images_per_second": _number(result.get("images_per_second")),
         **settings,
-        **(scores if isinstance(scores, dict) else {}),
+        **_scores(run, last),
     }
+
+
+def _scores(run: Run, last: dict[str, Any]) -> dict[str, Any]:
+    """The scores of the last evaluation during training, and of `genctl evaluate` before them."""
+    found: dict[str, Any] = {}
+    for source in (last, run.read_evaluation()):
+        scores = source.get("scores")
+        found |= scores if isinstance(scores, dict) else {}
+    return found
 
 
 def _last_metrics(run: Run) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Trainer:
         self.images_per_step = training.batch_size * self.batches_per_step
         self.latest: dict[str, float] = {}  # terms in the last line of metrics
         self.scores: dict[str, float] = {}
-        self.measured_at = -1
+        self.measured_at = self.saved_at = -1  # images
         for record in run.read_metrics():  # what an earlier part of the run found last
             self.latest = record.get("terms", self.latest)
             if "scores" in record:
@@ -168,6 +168,9 @@ class Trainer:
 
     def save_all(self) -> None:
         """Write checkpoint, model and grid, then drop what is too old."""
+        if self.saved_at == self.state.images:
+            return
+        self.saved_at = self.state.images
         with self.paused():
             self.state.require_finite()
             if self.state.standing.best is None:  # nothing says that an earlier one is better

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from genctl.cli.console import printable
 from genctl.cli.stages import PLAIN_LINE_EVERY, PlainStages, Stages
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class LiveDisplay(Display):
 
     def say(self, text: str) -> None:
         """Print above the bar."""
-        self.live.console.print(text, markup=False, highlight=False)
+        self.live.console.print(printable(text), markup=False, highlight=False)
 
     def progress(self, doing: str, share: float) -> None:
         """Move the bar while something else is done first."""

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from genctl.cli.console import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -71,7 +73,7 @@ class LiveStages(Stages):
 
     def say(self, text: str) -> None:
         """Print above the bars."""
-        self.bar.console.print(text, markup=False, highlight=False)
+        self.bar.console.print(printable(text), markup=False, highlight=False)
 
     def progress(self, doing: str, share: float) -> None:
         """Move the bar of this stage."""

@@ -68,8 +68,8 @@ class Images:
         order, rank, first, count = self._by_class
         label = self.labels[index]
         others = (count[label] - 1).clamp(min=1)
-        share = torch.rand(len(index), generator=random, dtype=torch.float64).to(self.device)
-        offset = 1 + (share * others).long()
+        share = torch.rand(len(index), generator=random, dtype=torch.float64)
+        offset = 1 + (share * others.cpu()).long().to(self.device)
         partners: Tensor = order[first[label] + (rank[index] + offset) % count[label]]
         return partners
 

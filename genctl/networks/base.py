@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from genctl.settings import Settings
 
@@ -11,6 +13,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from genctl.data.base import Shape
+
+Width = Annotated[int, Field(ge=1, le=8192)]
+"""Channels or features of a layer."""
+Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)]
 
 
 class Networks(Settings):

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
-from genctl.networks.base import Networks
+from genctl.networks.base import Networks, Width, Widths
 
 if TYPE_CHECKING:
     from torch import nn
 
     from genctl.data.base import Shape
-
-Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=8)]
 
 
 class Dcgan(Networks):
@@ -28,7 +26,7 @@ class Dcgan(Networks):
     """Let z and the code set the gain and bias of each normalisation, not only enter first."""
     critic_widths: Widths = (64, 128, 256)
     """Channels after each halving of the image, down to 4x4."""
-    critic_features: PositiveInt = 128
+    critic_features: Width = 128
     """Features that the critic judges by."""
     critic_normalization: Literal["none", "spectral"] = "none"
     """`spectral` keeps the critic from growing steep; the hinge game wants it."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
-from genctl.networks.base import Networks
+from genctl.networks.base import Networks, Widths
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,11 +20,11 @@ class Resnet(Networks):
     kind: Literal["resnet"] = "resnet"
     z_width: int = Field(default=64, ge=1, le=4096)
     """Length of z."""
-    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2, max_length=8)] = (96, 96, 48, 24)
+    widths: Widths = (96, 96, 48, 24)
     """Channels at 4x4, 8x8 and so on, up to the image's size; the critic has them in reverse."""
     blocks: int = Field(default=1, ge=1, le=64)
     """Residual blocks at each size."""
-    encoder_widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)] = (96, 96, 48, 24)
+    encoder_widths: Widths = (96, 96, 48, 24)
     """Channels of the encoder, from 4x4 upwards like `widths`."""
     tanh: bool = False
     """End the generator in a tanh."""
