@@ -1,11 +1,12 @@
 """Which device to compute on, and in which precision."""
 
 import platform
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
-from genctl.errors import Unavailable, UsageError
+from genctl.errors import OutOfMemory, Unavailable, UsageError
 
 
 def choose_device(wish: str) -> torch.device:
@@ -54,6 +55,30 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Non
     """Compute most products in the given precision."""
     enabled = precision == "bf16"
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Tell a full memory as what it is."""
+    advice = "ask for fewer images at a time (training.batch_size, --batch-size, --n)"
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError):
+        raise OutOfMemory(f"out of memory: {advice}") from None
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise OutOfMemory(f"out of memory: {advice}") from None
+
+
+@contextmanager
+def quick_denormals() -> Iterator[None]:
+    """Take numbers below 1e-38 for zero: Adam's means are full of them, and they are slow."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _multiplies_bf16(device: torch.device) -> bool:

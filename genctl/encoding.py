@@ -20,8 +20,9 @@ from genctl.conditions import image
 from genctl.errors import UsageError
 from genctl.files import make_folder, write_whole
 from genctl.images import picture_of, pixels_of, png
+from genctl.inputs import as_path, picture_paths
 from genctl.model_file import TrainedModel
-from genctl.shown import DATASET, Shown, as_path, encode_pictures, picture_paths, resolve
+from genctl.shown import DATASET, Shown, encode_pictures, resolve
 
 MAP_SIDE = 1200  # pixels
 SMALLEST_PICTURE, LARGEST_PICTURE = 24, 64  # pixels of an image on the map

@@ -27,9 +27,9 @@ from genctl.judge.listener import Listener
 from genctl.judge.neighbours import K
 from genctl.judge.probe import linear_probe, nearest_neighbours
 from genctl.judge.verdict import warnings
+from genctl.loading import load_data
 from genctl.model_file import TrainedModel
 from genctl.run import Run
-from genctl.session import load_data
 
 MOST_SAMPLES = 10_000  # that are drawn unless more are asked for
 EACH = 10  # samples of one condition that are compared with each other

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,16 +15,16 @@ from genctl.checkpoint import State, resume
 from genctl.config import Config
 from genctl.curves import TensorBoard
 from genctl.data.base import Images
-from genctl.devices import choose_device, choose_precision
+from genctl.devices import choose_device, choose_precision, memory_errors, quick_denormals
 from genctl.errors import (
     CannotCreate,
     ConfigError,
     Diverged,
     GenctlError,
     Interrupted,
-    OutOfMemory,
     WriteFailed,
 )
+from genctl.loading import load_data
 from genctl.model import Model
 from genctl.run import Run
 from genctl.signals import Requests, listen
@@ -140,7 +138,7 @@ class _Part:
         """Train, and leave a result behind however it ends."""
         self.run.result.unlink(missing_ok=True)  # from now on the run is not complete
         try:
-            with _memory_errors(), _quick_denormals():
+            with memory_errors(), quick_denormals():
                 ended_by = self._train()
         except (Diverged, Interrupted, GenctlError) as error:
             status = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
@@ -246,39 +244,3 @@ class _Part:
             "stopped_by": stopped_by,
             "max_time": self.request.max_time,
         }
-
-
-def load_data(config: Config) -> tuple[Images, Images]:
-    """The training images and the held-out ones, checked against the condition and the networks.
-
-    Raises:
-        ConfigError: the settings do not go together.
-        Unavailable, BadContent, MissingInput: the data is not to be had.
-    """
-    data, held_out = config.data.load("train"), config.data.load("test")
-    config.condition.check(labelled=bool(data.classes))
-    return data, held_out
-
-
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Tell a full memory as what it is."""
-    advice = "set a smaller training.batch_size and run the same command again"
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError):
-        raise OutOfMemory(f"out of memory: {advice}") from None
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
-            raise
-        raise OutOfMemory(f"out of memory: {advice}") from None
-
-
-@contextmanager
-def _quick_denormals() -> Iterator[None]:
-    """Take numbers below 1e-38 for zero: Adam's means are full of them, and they are slow."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)

@@ -1,6 +1,5 @@
 """Sample i is the same bits, whatever is drawn or encoded beside it."""
 
-
 import pytest
 import torch
 from hypothesis import given, settings

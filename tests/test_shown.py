@@ -18,8 +18,9 @@ from genctl import model_file
 from genctl.data.digits import Digits
 from genctl.errors import BadContent, GenctlError, MissingInput, UsageError
 from genctl.images import picture_of
+from genctl.inputs import positions
 from genctl.model_file import TrainedModel
-from genctl.shown import Shown, positions, resolve
+from genctl.shown import Shown, resolve
 
 HELD_OUT = Digits(image_size=16).load("test")
 

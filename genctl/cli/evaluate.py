@@ -59,21 +59,18 @@ def evaluate(
 ) -> None:
     """Measure how good a model is, beside what real images reach; no network needed."""
     with console(json, quiet, debug) as out:
-        import torch
-
         from genctl import evaluating, model_file
         from genctl import run as run_folder
         from genctl.cli.stages import stages
-        from genctl.devices import choose_device
+        from genctl.devices import choose_device, memory_errors, quick_denormals
 
-        torch.set_flush_denormal(True)
         path = run_folder.find_model(run, runs)
         if run is None:
             out.say(f"evaluating {path}")
         chosen = choose_device(device)
         trained = model_file.read(path, chosen)
         question = evaluating.Question(n, against.value, features.value, seeds, cas)
-        with stages(out) as listener:
+        with stages(out) as listener, memory_errors(), quick_denormals():
             result = evaluating.evaluate(trained, question, chosen, listener)
         kept = evaluating.keep(result, trained)
         if kept is not None:

@@ -1,12 +1,18 @@
 """genctl train: YAML in, run directory out."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from genctl.cli import options
 from genctl.cli.console import STARTED, Console, console
+
+if TYPE_CHECKING:
+    from genctl.config import Config
+    from genctl.session import Request
 
 
 def train(
@@ -49,32 +55,33 @@ def train(
         from genctl.naming import default_name
 
         settings = configs.load(config, set_ or [])
-        path = runs / (name or default_name(settings, config))
         if dry_run:
             _dry_run(settings, device, out)
-            return
-        _train(settings, path, device, max_time, fresh, out)
+        else:
+            from genctl.session import Request  # after the config's mistakes: it loads torch
+
+            path = runs / (name or default_name(settings, config))
+            _train(Request(settings, path, device, max_time, fresh, STARTED), out)
 
 
-def _train(settings, path, device, max_time, fresh, out: Console) -> None:  # type: ignore[no-untyped-def]
+def _train(request: Request, out: Console) -> None:
     from genctl.cli.progress import display
-    from genctl.session import Request, train
+    from genctl.session import train
 
-    request = Request(settings, path, device, max_time, fresh, STARTED)
     with display(out) as listener:
         result = train(request, listener)
     out.say(
         f"{result['status']} after {result['images']:,} images in {result['seconds']:.0f} s; "
         f"pictures: {result['samples']}"
     )
-    out.result(result, str(path))
+    out.result(result, str(request.path))
 
 
-def _dry_run(settings, device: str, out: Console) -> None:  # type: ignore[no-untyped-def]
+def _dry_run(settings: Config, device: str, out: Console) -> None:
     from genctl import config as configs
     from genctl.devices import choose_device
+    from genctl.loading import load_data
     from genctl.model import Model
-    from genctl.session import load_data
 
     chosen = choose_device(device)
     data, _ = load_data(settings)
