@@ -46,10 +46,16 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def is_crowded(device: torch.device) -> bool:
-    """Whether other processes leave too few cores for the threads of this one."""
-    if device.type != "cpu" or torch.get_num_threads() == 1 or not hasattr(os, "getloadavg"):
+    """Whether other processes compete for the cores that the threads of this one want."""
+    if device.type != "cpu" or torch.get_num_threads() == 1:
         return False
-    return os.getloadavg()[0] + torch.get_num_threads() > (os.cpu_count() or 1) + 1
+    try:
+        load, _, _, running, _ = Path("/proc/loadavg").read_text().split()
+    except (OSError, ValueError):
+        return False  # no Linux; it is only a hint
+    others = int(running.partition("/")[0]) - 1
+    # Busy over the last minute, and at this moment: not just the end of an installation.
+    return float(load) >= 0.7 and others + torch.get_num_threads() > (os.cpu_count() or 1)
 
 
 def _git_revision() -> str | None:
