@@ -1,17 +1,11 @@
-"""The non-saturating game, with the critic's slope at real images held down (R1).
-
-Goodfellow et al. 2014, section 3; Mescheder et al. 2018, equation 9. Doing the penalty only in
-every n-th step, n times as strong, is from Karras et al. 2020 (StyleGAN2), appendix B.
-"""
+"""The non-saturating game: Goodfellow et al. 2014, section 3."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import NonNegativeFloat, PositiveInt
-
-from genctl.objectives.base import Adversarial, Score, Terms
-from genctl.objectives.penalties import score_and_slope
+from genctl.objectives.base import Score, Terms
+from genctl.objectives.lazy_r1 import LazyR1
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,28 +13,18 @@ if TYPE_CHECKING:
     from genctl.batches import Batch
 
 
-class NonSaturating(Adversarial):
+class NonSaturating(LazyR1):
     """The critic lowers a cross-entropy; the generator raises the critic's belief in its images."""
 
     kind: Literal["nonsaturating"] = "nonsaturating"
-    gamma: NonNegativeFloat = 1.0
-    """Weight of the penalty R1; 0 turns it off."""
-    penalty_every: PositiveInt = 8
-    """Steps from one penalty to the next; each is this many times as strong."""
 
     def critic_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
-        """softplus(-D(x)) + softplus(D(G(z))) + gamma/2 ||grad D(x)||²."""
+        """softplus(-D(x)) + softplus(D(G(z))), and R1."""
         from torch.nn.functional import softplus
 
-        if self.gamma == 0 or batch.step % self.penalty_every:
-            real_scores, fake_scores = score.both(real, fake)
-            return {"real": softplus(-real_scores).mean(), "fake": softplus(fake_scores).mean()}
-        real_scores, slope = score_and_slope(score, real)
-        return {
-            "real": softplus(-real_scores).mean(),
-            "fake": softplus(score(fake)).mean(),
-            "r1": self.gamma / 2 * self.penalty_every * slope.mean(),
-        }
+        real_scores, fake_scores, penalty = self.scores_and_penalty(score, real, fake, batch)
+        terms = {"real": softplus(-real_scores).mean(), "fake": softplus(fake_scores).mean()}
+        return terms | penalty
 
     def generator_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
         """softplus(-D(G(z)))."""

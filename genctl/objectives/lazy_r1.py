@@ -1,0 +1,38 @@
+"""What games have in common whose critic is held down by R1 now and then.
+
+R1 is the critic's squared slope at real images: Mescheder et al. 2018, equation 9. Taking it only
+in every n-th step, n times as strong, is from Karras et al. 2020 (StyleGAN2), appendix B.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import NonNegativeFloat, PositiveInt
+
+from genctl.objectives.base import Adversarial, Score, Terms
+from genctl.objectives.penalties import score_and_slope
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genctl.batches import Batch
+
+
+class LazyR1(Adversarial):
+    """A game with the penalty gamma/2 ||grad D(x)||² on the critic."""
+
+    gamma: NonNegativeFloat = 1.0
+    """Weight of the penalty R1; 0 turns it off."""
+    penalty_every: PositiveInt = 8
+    """Steps from one penalty to the next; each is this many times as strong."""
+
+    def scores_and_penalty(
+        self, score: Score, real: Tensor, fake: Tensor, batch: Batch
+    ) -> tuple[Tensor, Tensor, Terms]:
+        """Scores (B,) of the real and of the generated images, and the penalty if it is due."""
+        if self.gamma == 0 or batch.step % self.penalty_every:
+            return *score.both(real, fake), {}
+        real_scores, slope = score_and_slope(score, real)
+        penalty = self.gamma / 2 * self.penalty_every * slope.mean()
+        return real_scores, score(fake), {"r1": penalty}
