@@ -66,19 +66,21 @@ def train(request: Request, listener: Listener) -> Result:
             choose_device(request.device)  # before anything is created
         run.create()
         with run.locked():
-            _refuse_other_settings(run, request.config)
+            old = configs.load(str(run.config)) if run.exists else None
+            if old is not None:
+                _refuse_other_settings(run, old, request.config)
             done = _answered(run, request, listener)
             if done is not None:
                 return done
-            _keep_config(run, request.config, listener)
+            if old is not None:
+                _tell_other_budget(old, request.config, listener)
+            files.write_whole(run.config, configs.dump(request.config).encode())
             return _Part(request, run, requests, listener).play()
 
 
-def _refuse_other_settings(run: Run, config: Config) -> None:
+def _refuse_other_settings(run: Run, old: Config, new: Config) -> None:
     """A run goes on with the settings that it began with."""
-    if not run.exists:
-        return
-    changed = configs.differences(configs.load(str(run.config)), config)
+    changed = configs.differences(old, new)
     if changed:
         raise ConfigError(
             [f"{run.config}: this run has other settings; use --fresh or another --name"]
@@ -86,19 +88,17 @@ def _refuse_other_settings(run: Run, config: Config) -> None:
         )
 
 
-def _keep_config(run: Run, config: Config, listener: Listener) -> None:
-    """Write the config of the run, and say so if its budget is another one now."""
-    if run.exists:
-        before = configs.load(str(run.config)).training.images
-        now = config.training.images
-        if before != now:
-            listener.say(f"training.images goes from {before:,} to {now:,}")
-            if config.optimizer.decay != "none":
-                listener.warn(
-                    f"the learning rate followed a schedule that ended at {before:,} images; "
-                    "from here it follows the one for the new budget"
-                )
-    files.write_whole(run.config, configs.dump(config).encode())
+def _tell_other_budget(old: Config, new: Config, listener: Listener) -> None:
+    """Say so if the budget of a run is another one now."""
+    before, now = old.training.images, new.training.images
+    if before == now:
+        return
+    listener.say(f"training.images goes from {before:,} to {now:,}")
+    if new.optimizer.decay != "none":
+        listener.warn(
+            f"the learning rate followed a schedule that ended at {before:,} images; "
+            "from here it follows the one for the new budget"
+        )
 
 
 def _answered(run: Run, request: Request, listener: Listener) -> Result | None:
@@ -180,12 +180,12 @@ class _Part:
 
     def _scorer(self, data: Images, held_out: Images, device: torch.device) -> Scorer | None:
         """Who scores the run, if its config asks for scores and there is a judge in time."""
-        from genctl.judge.cache import cache_path, judge_of
-        from genctl.judge.scorer import Scorer as JudgeScorer
-
         settings = self.request.config.evaluation
         if not settings.every:
             return None
+        from genctl.judge.cache import cache_path, judge_of
+        from genctl.judge.scorer import Scorer as JudgeScorer
+
         if self.request.max_time is not None and not cache_path(data.digest()).exists():
             self.listener.say(
                 "no scores: there is no judge of these images yet, and training one would eat up "

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from genctl.judge import listener as judge
+
 if TYPE_CHECKING:
     import torch
 
@@ -46,17 +48,8 @@ class Budget:
         return min(share, 1.0)
 
 
-class Listener(Protocol):
-    """Who is told how a run goes."""
-
-    def say(self, text: str) -> None:
-        """Take something worth knowing."""
-
-    def warn(self, text: str) -> None:
-        """Take something the user should look at."""
-
-    def progress(self, doing: str, share: float) -> None:
-        """Take note of the share of ``doing`` that is done, 0 to 1."""
+class Listener(judge.Listener, Protocol):
+    """Who is told how a run goes, the training of its judge included."""
 
     def trained(self, trainer: Trainer, budget: Budget) -> None:
         """Take note that a line of metrics was written."""

@@ -93,6 +93,10 @@ class Condition(Settings):
         """The codes of a training batch."""
 
     @abstractmethod
+    def looks_at(self, images: Images, index: Tensor) -> Tensor:
+        """What the encoder is shown (B, ...) of the images at ``index``: them, or their labels."""
+
+    @abstractmethod
     def examples(self, images: Images, count: int) -> Tensor:
         """What the encoder is shown for the sample grids of a run, up to ``count`` of them."""
 

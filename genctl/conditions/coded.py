@@ -10,6 +10,8 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from genctl.conditions.base import Codes, Condition
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
     from torch import Tensor, nn
 
@@ -69,6 +71,15 @@ class Coded(Condition):
         told = one_hot(batch.labels, max(batch.classes, 1))[:, :classes] * self.width**0.5
         return Codes(code, torch.cat([code.detach(), told], dim=1), terms)
 
+    def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
+        """The codes of some training images from all over the data, which may be sorted."""
+        import torch
+
+        from genctl.randomness import generator
+
+        order = torch.randperm(len(images), generator=generator(0, "typical"))
+        return encode(self.looks_at(images, order[:TYPICAL].to(images.device)))
+
     def noise(self, typical: Tensor, count: int, random: torch.Generator) -> Tensor:
         """Typical codes drawn at random, jittered as in training.
 
@@ -80,13 +91,3 @@ class Coded(Condition):
 
         chosen = typical[torch.randint(len(typical), (count,), generator=random)]
         return to_sphere(chosen + self.jitter * torch.randn(chosen.shape, generator=random))
-
-
-def typical_images(images: Images) -> Tensor:
-    """The indices of up to ``TYPICAL`` images from all over the data, which may be sorted."""
-    import torch
-
-    from genctl.randomness import generator
-
-    order = torch.randperm(len(images), generator=generator(0, "typical"))
-    return order[:TYPICAL].to(images.device)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import NonNegativeFloat
 
 from genctl.conditions.base import Shown
-from genctl.conditions.coded import Coded, typical_images
+from genctl.conditions.coded import Coded
 from genctl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -103,9 +103,9 @@ class Image(Coded):
             means.append(encode(shown).mean(dim=0, keepdim=True))
         return to_sphere(torch.cat(means))
 
-    def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The codes of some training images."""
-        return encode(images.floats(typical_images(images)))
+    def looks_at(self, images: Images, index: Tensor) -> Tensor:
+        """The images themselves."""
+        return images.floats(index)
 
     def examples(self, images: Images, count: int) -> Tensor:
         """The first image of each of the first classes; without classes, the first images."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from genctl.conditions.coded import Coded, typical_images
+from genctl.conditions.coded import Coded
 from genctl.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ class Label(Coded):
         """The codes of the labels."""
         return encoder(batch.labels), {}
 
+    def looks_at(self, images: Images, index: Tensor) -> Tensor:
+        """Their labels."""
+        return images.labels[index]
+
     def examples(self, images: Images, count: int) -> Tensor:
         """The first classes."""
         import torch
@@ -50,7 +54,3 @@ class Label(Coded):
         import torch
 
         return encode(torch.arange(len(images.classes)))
-
-    def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The codes of the labels of some training images."""
-        return encode(images.labels[typical_images(images)])

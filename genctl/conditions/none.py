@@ -38,6 +38,12 @@ class NoCondition(Condition):
         nothing = batch.noise.new_empty(len(batch.noise), 0)
         return Codes(nothing, nothing)
 
+    def looks_at(self, images: Images, index: Tensor) -> Tensor:
+        """Nothing."""
+        import torch
+
+        return torch.empty(len(index), 0)
+
     def examples(self, images: Images, count: int) -> Tensor:
         """Nothing, ``count`` times."""
         import torch

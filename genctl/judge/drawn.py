@@ -7,8 +7,6 @@ from torch import Tensor
 
 from genctl import sampling
 from genctl.conditions.base import Condition
-from genctl.conditions.image import Image
-from genctl.conditions.label import Label
 from genctl.data.base import Images
 from genctl.model import Model
 from genctl.randomness import generator
@@ -16,7 +14,7 @@ from genctl.randomness import generator
 
 def asks_for_a_class(condition: Condition) -> bool:
     """Whether a sample can disagree with what was shown."""
-    return isinstance(condition, Image | Label)
+    return condition.code_width > 0
 
 
 def choose(images: Images, count: int, *purpose: str) -> Tensor:
@@ -27,15 +25,6 @@ def choose(images: Images, count: int, *purpose: str) -> Tensor:
 
 def draw(model: Model, images: Images, index: Tensor, seed: int, each: int = 1) -> Tensor:
     """Samples (len(index) * each, C, H, W) uint8 on the CPU, ``each`` for every image in turn."""
-    codes = sampling.encode(model, _shown(model.condition, images, index))
+    codes = sampling.encode(model, model.condition.looks_at(images, index))
     z = sampling.noise(seed, 0, len(index) * each, model.z_width)
     return sampling.draw(model, z, codes.repeat_interleave(each, dim=0))
-
-
-def _shown(condition: Condition, images: Images, index: Tensor) -> Tensor:
-    """What the encoder is shown (N, ...): the images, their labels, or nothing."""
-    if isinstance(condition, Image):
-        return images.floats(index)
-    if isinstance(condition, Label):
-        return images.labels[index]
-    return torch.empty(len(index), 0)
