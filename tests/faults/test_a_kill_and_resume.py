@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import REPOSITORY, program
+from scorecard import proves
 
 LINE = ["train", "--config", "tiny", "--name", "run", "--quiet", "--set",
         "training.checkpoint_every=640"]  # fmt: skip
@@ -43,12 +44,13 @@ def remains(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_run_killed_four_times_ends_with_the_bits_of_one_left_alone(tmp_path: Path) -> None:
+@proves("A2", "ER")
+def test_a_run_killed_six_times_ends_with_the_bits_of_one_left_alone(tmp_path: Path) -> None:
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     for folder in (alone, killed):
         folder.mkdir()
     assert program(*LINE, cwd=alone).code == 0
-    for lines in (1, 4, 3, 5):
+    for lines in (1, 4, 1, 3, 5, 2):
         assert killed_after(lines, killed) == -signal.SIGKILL
     assert program(*LINE, cwd=killed).code == 0
     assert remains(killed) == remains(alone)
