@@ -1,11 +1,19 @@
 """The embedded digits: always the same ones, divided the same way."""
 
+import gzip
+import shutil
+from importlib.machinery import PathFinder
+from pathlib import Path
+
 import pytest
+import sklearn
 import torch
 from sklearn.datasets import load_digits
 
+from genctl.data import digits
 from genctl.data.base import Images
 from genctl.data.digits import Digits
+from genctl.errors import BadContent, MissingInput
 from genctl.randomness import generator
 
 GOLDEN = ["99f26d5b905c9990", "fdfb0bb38d66e381"]
@@ -29,10 +37,10 @@ def test_both_splits_together_are_what_scikit_learn_carries(splits: tuple[Images
         for images in splits
         for pixels, label in zip(images.pixels, images.labels.tolist(), strict=True)
     ]
-    digits = load_digits()
+    carried = load_digits()
     expected = [
         (int(label), *(round(level * 255 / 16 + 1e-9) for level in pixels))
-        for pixels, label in zip(digits.data, digits.target, strict=True)
+        for pixels, label in zip(carried.data, carried.target, strict=True)
     ]
     # Levels are sixteenths; half a level may go either way.
     assert len(found) == len(expected)
@@ -75,3 +83,47 @@ def test_a_partner_is_any_other_image_of_the_same_class() -> None:
         share = counts[own, allowed] / 3000
         # Five standard deviations of a share among 3,000.
         assert (share - 1 / len(allowed)).abs().max() < 5 * (0.25 / 3000) ** 0.5
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The table of digits in an installation of scikit-learn that is ours to damage."""
+    copy = tmp_path / "sklearn" / "datasets" / "data" / "digits.csv.gz"
+    copy.parent.mkdir(parents=True)
+    (tmp_path / "sklearn" / "__init__.py").touch()
+    shutil.copy(Path(sklearn.__file__).parent / "datasets" / "data" / "digits.csv.gz", copy)
+    monkeypatch.setattr(
+        digits, "find_spec", lambda name: PathFinder.find_spec(name, [str(tmp_path)])
+    )
+    return copy
+
+
+def test_a_table_that_is_only_packed_otherwise_is_read(table: Path) -> None:
+    table.write_bytes(gzip.compress(gzip.decompress(table.read_bytes()), compresslevel=1))
+    assert Digits(image_size=8).load("train").digest()[:16] == GOLDEN[0]
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "changed", "not packed", "flipped bit"])
+def test_a_damaged_table_is_refused(damage: str, table: Path) -> None:
+    content = bytearray(table.read_bytes())
+    match damage:
+        case "missing":
+            table.unlink()
+        case "cut":
+            table.write_bytes(content[:-100])
+        case "changed":
+            text = gzip.decompress(content)
+            table.write_bytes(gzip.compress(text.replace(b"16", b"15", 1)))
+        case "not packed":
+            table.write_bytes(gzip.decompress(content))
+        case "flipped bit":
+            content[len(content) // 2] ^= 1
+            table.write_bytes(content)
+    with pytest.raises(BadContent, match=r"digits\.csv\.gz.*install scikit-learn again"):
+        Digits().load("test")
+
+
+def test_without_scikit_learn_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digits, "find_spec", lambda name: None)
+    with pytest.raises(MissingInput, match="pip install scikit-learn"):
+        Digits().load("test")

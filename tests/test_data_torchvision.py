@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,20 @@ def test_mnist_has_its_counts_and_padding_keeps_every_pixel(mnist_root: Path) ->
         assert int(images.pixels.long().sum()) == int(stored.astype(np.int64).sum())
         assert np.array_equal(images.labels.numpy(), labels)
         assert images.classes == tuple("0123456789")
+
+
+@pytest.mark.mnist
+def test_mnist_is_what_torchvision_reads_but_read_without_it(
+    mnist_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = datasets.MNIST(str(mnist_root), train=False)
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(ImportError):
+        sets.Kmnist(root=str(mnist_root)).load("test")
+    found = sets.Mnist(root=str(mnist_root)).load("test")
+    assert torch.equal(found.pixels[:, 0, 2:-2, 2:-2], expected.data)
+    assert torch.equal(found.labels, expected.targets)
+    assert found.classes == tuple(name[0] for name in expected.classes)
 
 
 @pytest.mark.mnist
