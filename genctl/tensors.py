@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from genctl import __version__
 from genctl.errors import BadContent, MissingInput
 from genctl.files import write_whole
 
@@ -45,13 +47,13 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]
         MissingInput: the file is not there or cannot be read.
         BadContent: it is not such a file, or not a single bit of it may be trusted.
     """
-    content = _content(path)
-    header = _header(content, path)
+    content, header = _content(path)
     if not str(header.get("format", "")).startswith("genctl "):
         raise BadContent(f"cannot use {path}: not written by genctl; give a model.safetensors")
     if header["format"] != f"genctl {FORMAT}":
         raise BadContent(
-            f"cannot use {path}: its format is {header['format']!r}; a newer genctl is needed"
+            f"cannot use {path}: its format is {header['format']!r}, which needs a newer genctl; "
+            f"this one is {__version__}"
         )
     try:
         tensors = load(content)
@@ -72,7 +74,9 @@ def require_finite(tensors: dict[str, Tensor], path: Path) -> None:
     """Refuse weights that are not numbers."""
     name = first_infinite(tensors)
     if name:
-        raise BadContent(f"cannot use {path}: {name} holds values that are not finite")
+        raise BadContent(
+            f"cannot use {path}: {name} holds values that are not finite; get it again"
+        )
 
 
 def first_infinite(tensors: dict[str, Tensor]) -> str | None:
@@ -86,24 +90,64 @@ def first_infinite(tensors: dict[str, Tensor]) -> str | None:
     return None
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path) -> tuple[bytes, dict[str, str]]:
+    """The bytes of a file that is as long as its header says, and what its header says of it."""
     try:
-        return path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise MissingInput(f"cannot read {path}: not a file; check the path")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(9)  # the length of the header, and the brace that begins it
+            if size < 9:
+                raise BadContent(_truncated(path, "at least 9", size))
+            length = int.from_bytes(start[:8], "little")
+            if not 0 < length <= LARGEST_HEADER or start[8:] != b"{":
+                raise BadContent(
+                    f"cannot use {path}: not a safetensors file, and others, as pickles, are never "
+                    "opened; give a model.safetensors that genctl wrote"
+                )
+            start += file.read(length - 1)
+            if len(start) < 8 + length:
+                raise BadContent(_truncated(path, f"at least {8 + length:,}", size))
+            header = _parsed(start[8:], path)
+            expected = len(start) + _length_of_tensors(header, path)
+            if size < expected:
+                raise BadContent(_truncated(path, f"{expected:,}", size))
+            if size > expected:
+                raise BadContent(
+                    f"cannot use {path}: {size - expected:,} bytes follow its end; get it again"
+                )
+            content = start + file.read()
     except OSError as error:
         raise MissingInput(f"cannot read {path}: {error.strerror}; check the path") from None
+    return content, dict(header.get("__metadata__") or {})
 
 
-def _header(content: bytes, path: Path) -> dict[str, str]:
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > min(len(content) - 8, LARGEST_HEADER):
-        raise BadContent(
-            f"cannot use {path}: not a safetensors file, or truncated at {len(content):,} bytes"
-        )
+def _truncated(path: Path, expected: str, found: int) -> str:
+    return f"cannot use {path}: truncated: expected {expected} bytes, found {found:,}; get it again"
+
+
+def _parsed(header: bytes, path: Path) -> dict[str, Any]:
     try:
-        header = json.loads(content[8 : 8 + length], object_pairs_hook=_without_twins)
-        return dict(header.get("__metadata__") or {})
-    except (ValueError, AttributeError, TypeError, RecursionError) as error:
-        raise BadContent(f"cannot use {path}: damaged header: {_short(error)}") from None
+        found = json.loads(header, object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError) as error:
+        raise BadContent(
+            f"cannot use {path}: damaged header: {_short(error)}; get it again"
+        ) from None
+    if not isinstance(found.get("__metadata__", {}), dict):
+        raise BadContent(f"cannot use {path}: damaged header: no facts; get it again")
+    return dict(found)
+
+
+def _length_of_tensors(header: dict[str, Any], path: Path) -> int:
+    """Where the last tensor ends, in bytes after the header."""
+    try:
+        entries = [entry for name, entry in header.items() if name != "__metadata__"]
+        return max((int(entry["data_offsets"][1]) for entry in entries), default=0)
+    except (TypeError, LookupError, ValueError, OverflowError) as error:
+        raise BadContent(
+            f"cannot use {path}: damaged header: {_short(error)}; get it again"
+        ) from None
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -90,13 +90,13 @@ def test_any_changed_byte_and_any_lost_end_is_noticed(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "not a safetensors file, or truncated at 0 bytes"),
-        (b"\x80\x02pickled", "not a safetensors file"),
+        (b"", "truncated: expected at least 9 bytes, found 0"),
+        (b"\x80\x02pickled", "not a safetensors file.*pickles, are never opened"),
         (b"\xff" * 100, "not a safetensors file"),
-        ((2).to_bytes(8, "little") + b"[]", "damaged header|not written by genctl"),
+        ((2).to_bytes(8, "little") + b"[]", "not a safetensors file"),
         ((1).to_bytes(8, "little") + b"{", "damaged header"),
         (save({"a": torch.zeros(1)}), "not written by genctl"),
-        (save({"a": torch.zeros(1)}, {"format": "genctl 2"}), "a newer genctl is needed"),
+        (save({"a": torch.zeros(1)}, {"format": "genctl 2"}), "needs a newer genctl"),
         (save({"a": torch.zeros(1)}, {"format": "genctl 1"}), "damaged"),
         (save({"a": torch.zeros(1)}, {"format": "genctl 1", "facts": "{"}), "damaged"),
         (save({"a": torch.zeros(1)}, {"format": "genctl 1", "facts": "{}"}), "SHA-256 mismatch"),
