@@ -6,9 +6,10 @@ import hashlib
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from genctl.settings import Settings
 
@@ -94,6 +95,21 @@ class Images:
         return order, rank, first, count
 
 
+def _usable(root: str) -> str:
+    """Refuse what no path can be, so that nothing later stumbles over it."""
+    if not root or "\0" in root:
+        raise ValueError("must be a path")
+    try:
+        Path(root).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"no usable path: {error}") from None
+    return root
+
+
+Root = Annotated[str, AfterValidator(_usable)]
+"""A folder on this machine; ``~`` stands for the home directory."""
+
+
 class Data(Settings):
     """Where images come from and what form they are brought into."""
 
@@ -119,6 +135,10 @@ class Data(Settings):
     def source_size(self) -> int:
         """Height and width of the images before they are padded or resized; 0 if they differ."""
         return 0
+
+    def followed(self) -> Self:
+        """These settings as far as they may be followed when a stranger's file brings them."""
+        return self
 
     @abstractmethod
     def load(self, split: Split) -> Images:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from genctl.data.base import Data, Images, Split
+from genctl.data.base import Data, Images, Root, Split
 from genctl.errors import BadContent, MissingInput
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Folder(Data):
     """All pictures below a folder; where it has subfolders, each is a class."""
 
     kind: Literal["folder"] = "folder"
-    root: str
+    root: Root
     """The folder. Where it holds `train` and `test`, these are the two splits."""
     held_out: float = Field(default=0.1, ge=0, lt=1)
     """Share of the pictures that is not trained on, chosen by their names."""

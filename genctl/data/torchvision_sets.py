@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import sys
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from genctl.data.base import Data, Images, Split
+from genctl.data.base import Data, Images, Root, Split
 from genctl.errors import BadContent, Unavailable
 from genctl.settings import Bookkeeping
 
@@ -17,7 +15,7 @@ from genctl.settings import Bookkeeping
 class TorchvisionSet(Data):
     """A data set that torchvision knows; found files are used, missing ones downloaded."""
 
-    root: Annotated[str | None, Bookkeeping()] = None
+    root: Annotated[Root | None, Bookkeeping()] = None
     """Folder of the data; else $GENCTL_DATA, else the user's data directory."""
 
     torchvision_class: ClassVar[str]
@@ -38,49 +36,89 @@ class TorchvisionSet(Data):
 
     def load(self, split: Split) -> Images:
         """All images of one split, downloaded first where they are missing."""
+        from torchvision import datasets
+
         from genctl.data.fit import fit
 
         self.verify()
-        pixels, labels, classes = self._read(split)
-        if len(pixels) != len(labels):
-            raise BadContent(
-                f"cannot use {self.kind} in {self.folder}: it has {len(pixels)} images but "
-                f"{len(labels)} labels; delete the files and they are downloaded again"
-            )
+        found = self._open(getattr(datasets, self.torchvision_class), split)
+        pixels, labels, classes = self._unpack(found)
+        self._require_sense(len(pixels), labels, classes)
         return Images(fit(pixels, self.shape), labels, classes)
 
+    def followed(self) -> Self:
+        """Without a root where there is no data: nothing is downloaded to where a stranger says."""
+        if self.root is None or (self.folder / self.torchvision_class).is_dir():
+            return self
+        return self.model_copy(update={"root": None})
+
     def verify(self) -> None:
-        """Refuse files that are there but are not the data set."""
+        """Refuse files that are there but are not the data set, as it was downloaded."""
+        from genctl.data.downloads import first_changed
+
+        try:
+            path = first_changed(self.folder, self.torchvision_class)
+        except OSError as error:
+            raise BadContent(self._damaged(error)) from None
+        if path is not None:
+            raise BadContent(
+                f"cannot use {path}: it has changed since it was downloaded; delete it and it is "
+                "downloaded again"
+            )
+
+    def _require_sense(self, count: int, labels: Any, classes: tuple[str, ...]) -> None:
+        """Refuse what no data set can be."""
+        what = f"cannot use {self.kind} in {self.folder}"
+        way_out = "delete the files and they are downloaded again"
+        if count != len(labels):
+            raise BadContent(f"{what}: it has {count} images but {len(labels)} labels; {way_out}")
+        if not count:
+            raise BadContent(f"{what}: it has no images; {way_out}")
+        if not 0 <= int(labels.min()) <= int(labels.max()) < len(classes):
+            raise BadContent(
+                f"{what}: it has labels from {labels.min()} to {labels.max()} but {len(classes)} "
+                f"classes; {way_out}"
+            )
 
     def arguments(self, split: Split) -> dict[str, Any]:
         """What torchvision's class is called with besides the folder."""
         return {"train": split == "train"}
 
-    def _read(self, split: Split) -> tuple[Any, Any, tuple[str, ...]]:
-        """Pixels (N, C, H, W) uint8, labels (N,) int64, and the names of the classes."""
-        from torchvision import datasets
-
-        return self._unpack(self._open(getattr(datasets, self.torchvision_class), split))
-
     def _open(self, dataset: Any, split: Split) -> Any:
-        arguments = self.arguments(split)
+        from genctl.data.downloads import download
+
+        found = self._found(dataset, split)
+        if found is None:
+            try:
+                download(
+                    dataset, self.arguments(split), self.folder,
+                    is_complete=lambda: self._found(dataset, split) is not None, check=self._check,
+                )  # fmt: skip
+            except (RuntimeError, OSError) as error:
+                raise Unavailable(
+                    f"cannot download {self.kind}: {_reason(error)}; put "
+                    f"{self._files()} into {self.folder}, or train `--config digits_cgan`, which "
+                    "needs no download"
+                ) from None
+            self.verify()
+            found = self._found(dataset, split)
+        return found
+
+    def _found(self, dataset: Any, split: Split) -> Any:
+        """The data set as torchvision reads it, or None where files of it are missing."""
+        from genctl.data.downloads import without_legacy
+
         try:
-            return dataset(str(self.folder), download=False, **arguments)
+            return without_legacy(dataset)(
+                str(self.folder), download=False, **self.arguments(split)
+            )
         except Exception as error:  # its parsers meet damage with errors of every kind
-            if "Dataset not found" not in str(error):
-                raise BadContent(self._damaged(error)) from None
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with contextlib.redirect_stdout(sys.stderr):  # stdout is for results
-                opened = dataset(str(self.folder), download=True, **arguments)
-        except (RuntimeError, OSError) as error:
-            raise Unavailable(
-                f"cannot download {self.kind}: {_reason(error)}; put "
-                f"{self._files()} into {self.folder}, or train `--config digits_cgan`, which "
-                "needs no download"
-            ) from None
-        self.verify()
-        return opened
+            if "Dataset not found" in str(error):
+                return None
+            raise BadContent(self._damaged(error)) from None
+
+    def _check(self, folder: Path) -> None:
+        self.model_copy(update={"root": str(folder)}).verify()
 
     def _damaged(self, error: Exception) -> str:
         return (
@@ -124,22 +162,6 @@ class Mnist(TorchvisionSet):
                     f"cannot use {path}: its MD5 is {found}, not {expected}; delete it and it is "
                     "downloaded again"
                 )
-
-    def _read(self, split: Split) -> tuple[Any, Any, tuple[str, ...]]:
-        """Without torchvision where nothing is missing: loading it takes over a second."""
-        if not all((self._raw / name).exists() for name in self.checksums):
-            return super()._read(split)
-        import torch
-
-        stem = "train" if split == "train" else "t10k"
-        # They are verified, so what stands in front of the numbers is known.
-        pixels = bytearray((self._raw / f"{stem}-images-idx3-ubyte").read_bytes()[16:])
-        numbers = bytearray((self._raw / f"{stem}-labels-idx1-ubyte").read_bytes()[8:])
-        return (
-            torch.frombuffer(pixels, dtype=torch.uint8).reshape(-1, 1, 28, 28),
-            torch.frombuffer(numbers, dtype=torch.uint8).long(),
-            tuple("0123456789"),
-        )
 
     def _files(self) -> str:
         return f"{', '.join(self.checksums)} (unpacked, in {self._raw})"
