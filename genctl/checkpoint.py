@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import Field, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 from torch import Tensor
 
 from genctl import tensors
@@ -78,16 +79,15 @@ class State:
         sums = without_prefix("meter", content)
         learned = {name: value for name, value in content.items() if not name.startswith("meter.")}
         require_fit(self._learned(), learned, path)
-        if facts.get("meter", {}).keys() != sums.keys() or not {"step", "images"} <= facts.keys():
-            raise BadContent(f"cannot use {path}: it does not say how far the run was")
+        progress = _progress(facts, sums, path)
         load_weights(self.model, without_prefix("model", content), path)
         load_weights(self.average.model, without_prefix("average", content), path)
         for role, optimizer in self.optimizers.items():
             optimizer.restore(without_prefix(f"optimizer.{role}", content))
         device = next(self.model.parameters()).device
-        self.meter.restore({name: value.to(device) for name, value in sums.items()}, facts["meter"])
-        self.standing = Standing(**facts["standing"])
-        self.step, self.images = facts["step"], facts["images"]
+        self.meter.restore({name: value.to(device) for name, value in sums.items()}, progress.meter)
+        self.standing = progress.standing
+        self.step, self.images = progress.step, progress.images
         return facts
 
     def _learned(self) -> dict[str, Tensor]:
@@ -97,6 +97,29 @@ class State:
         for role, optimizer in self.optimizers.items():
             content |= prefixed(f"optimizer.{role}", optimizer.state())
         return content
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run was, as its checkpoint says."""
+
+    step: NonNegativeInt
+    images: NonNegativeInt
+    meter: dict[str, PositiveInt]
+    standing: Standing
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    precision: Literal["fp32", "bf16"] | None = None
+
+
+def _progress(facts: dict[str, Any], sums: dict[str, Tensor], path: Path) -> Progress:
+    try:
+        progress = TypeAdapter(Progress).validate_python(facts)
+    except ValidationError:
+        raise BadContent(f"cannot use {path}: it does not say how far the run was") from None
+    fits = progress.meter.keys() == sums.keys()
+    if not fits or not all(sum_.ndim == 0 and sum_.is_floating_point() for sum_ in sums.values()):
+        raise BadContent(f"cannot use {path}: it does not say how far the run was")
+    return progress
 
 
 def resume(state: State, run: Run, warn: Callable[[str], None]) -> dict[str, Any]:

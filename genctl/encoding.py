@@ -72,7 +72,9 @@ def _files(name: str, trained: TrainedModel, warn: Callable[[str], None]) -> lis
     """Pictures of a file, folder or glob; a folder of class folders gives labels too."""
     classes = trained.facts.classes
     root = as_path(name, "INPUT")
-    labelled = [(root / one, label) for label, one in enumerate(classes) if (root / one).is_dir()]
+    # Looked up, not joined: the names of classes come with the model, and may be "../.." too.
+    inside = {one.name: one for one in root.iterdir() if one.is_dir()} if root.is_dir() else {}
+    labelled = [(inside[one], label) for label, one in enumerate(classes) if one in inside]
     groups: list[tuple[str, int | None]] = [(str(path), label) for path, label in labelled]
     found: list[Shown] = []
     for group, label in groups or [(name, None)]:
@@ -138,13 +140,13 @@ def linear_probe(encoded: Encoded) -> float | None:
 
     None where labels are missing or a class is too small to be divided.
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
+
     if encoded.labels is None or len(set(encoded.labels)) < 2:
         return None
     if min(np.bincount(encoded.labels)[list(set(encoded.labels))]) < 5:
         return None
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import cross_val_score
-
     scores = cross_val_score(
         LogisticRegression(max_iter=1000), encoded.codes.numpy(), encoded.labels, cv=5
     )

@@ -127,22 +127,22 @@ class Run:
         files.append_line(self.metrics, json.dumps(record))
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Every whole line of metrics.jsonl."""
+        """Every whole line of metrics.jsonl that is one of ours."""
         if not self.metrics.exists():
             return []
         records = []
         for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 records.append(json.loads(line))
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue  # a torn last line, left by a killed process
-        return [record for record in records if isinstance(record, dict)]
+        return [record for record in records if _is_record(record)]
 
     def cut_metrics(self, images: int) -> None:
         """Forget what was logged after ``images``: it will be logged again."""
         if not self.metrics.exists():
             return
-        kept = [record for record in self.read_metrics() if record.get("images", 0) <= images]
+        kept = [record for record in self.read_metrics() if record["images"] <= images]
         text = "".join(json.dumps(record) + "\n" for record in kept)
         files.write_whole(self.metrics, text.encode())
 
@@ -186,7 +186,9 @@ class Run:
 
     def read_result(self) -> dict[str, Any]:
         """The last JSON of train, or nothing."""
-        return _read_json(self.result)
+        found = _read_json(self.result)
+        counts = (found.get("images", 0), found.get("max_time") or 0)
+        return found if all(isinstance(count, int | float) for count in counts) else {}
 
     def write_result(self, result: dict[str, Any]) -> None:
         """Keep the last JSON of train."""
@@ -240,6 +242,16 @@ def all_runs(runs: Path) -> list[Run]:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _is_record(found: Any) -> bool:
+    """Whether a line of metrics is what ``log`` writes."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("images"), int)
+        and isinstance(found.get("terms", {}), dict)
+        and isinstance(found.get("scores", {}), dict)
+    )

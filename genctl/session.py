@@ -113,7 +113,7 @@ def _answered(run: Run, request: Request, listener: Listener) -> Result | None:
         return None
     enough_images = result.get("images", 0) >= request.config.training.images
     spent = result.get("stopped_by") == "time" and request.max_time is not None
-    enough_time = spent and result.get("max_time", 0) >= (request.max_time or 0)
+    enough_time = spent and (result.get("max_time") or 0) >= (request.max_time or 0)
     converged = result.get("stopped_by") == "patience"
     if not (enough_images or enough_time or converged):
         return None
