@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
-from genctl.errors import OutOfMemory, Unavailable, UsageError
+from genctl.errors import GenctlError, OutOfMemory, Unavailable, UsageError, explained
 
 
 def choose_device(wish: str) -> torch.device:
@@ -60,15 +60,15 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Non
 @contextmanager
 def memory_errors() -> Iterator[None]:
     """Tell a full memory as what it is."""
-    advice = "ask for fewer images at a time (training.batch_size, --batch-size, --n)"
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError):
-        raise OutOfMemory(f"out of memory: {advice}") from None
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):
+    except GenctlError:
+        raise
+    except Exception as error:
+        known = explained(error)
+        if not isinstance(known, OutOfMemory):
             raise
-        raise OutOfMemory(f"out of memory: {advice}") from None
+        raise known from None
 
 
 @contextmanager

@@ -1,5 +1,15 @@
 """What can go wrong for a user, each kind with the exit code that scripts rely on."""
 
+import errno
+
+FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL_MEMORY = (
+    "allocate memory",  # torch, and the system when it loads a library or starts a process
+    "failed to map segment",
+    "bad_alloc",
+)
+"""What a full memory is called in the errors of those that have no class for it."""
+
 
 class GenctlError(Exception):
     """Something that a user can mend.
@@ -86,3 +96,17 @@ class Interrupted(GenctlError):
     def __init__(self, signal_number: int, message: str) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+def explained(error: Exception) -> GenctlError | None:
+    """What an error of the system or of a library means to a user, where that is known."""
+    is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    if is_memory or any(sign in str(error) for sign in FULL_MEMORY):
+        return OutOfMemory(
+            "out of memory: ask for fewer images at a time (training.batch_size, --batch-size, --n)"
+        )
+    if not isinstance(error, OSError) or error.filename is None:
+        return None
+    if error.errno in FULL_DISK:
+        return WriteFailed(f"cannot write {error.filename}: {error.strerror}; make room")
+    return MissingInput(f"cannot use {error.filename}: {error.strerror}; check the path")

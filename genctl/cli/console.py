@@ -13,12 +13,16 @@ from typing import Any, TextIO
 
 import typer
 
-from genctl.errors import GenctlError, WriteFailed
+from genctl.errors import GenctlError, WriteFailed, explained
 
 STARTED = time.monotonic()  # what --max-time counts from: this is imported first
 
 # Control characters, marks that turn the direction of text, and bytes that are no UTF-8.
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+LONGEST_LINE = 2000  # characters of a message
 
 
 class Console:
@@ -34,12 +38,12 @@ class Console:
 
     def warn(self, text: str) -> None:
         """Tell a person something that they should look at."""
-        print(f"genctl: warning: {printable(text)}", file=sys.stderr, flush=True)
+        print(f"genctl: warning: {shortened(printable(text))}", file=sys.stderr, flush=True)
 
     def error(self, error: GenctlError) -> None:
         """Tell a person what went wrong, one line for each thing."""
         for line in error.lines():
-            print(f"genctl: error: {printable(line)}", file=sys.stderr, flush=True)
+            print(f"genctl: error: {shortened(printable(line))}", file=sys.stderr, flush=True)
 
     def result(self, values: dict[str, Any], text: str | None = None) -> None:
         """Give a program its answer: one JSON object, or the plain text.
@@ -72,12 +76,6 @@ def console(as_json: bool, quiet: bool, debug: bool) -> Iterator[Console]:
 def _told(out: Console) -> Iterator[None]:
     try:
         yield
-    except GenctlError as error:
-        if out.debug:
-            traceback.print_exc()
-        out.error(error)
-        failed = {"status": "failed", "error": str(error)} | getattr(error, "result", {})
-        _leave(out, failed, error.exit_code)
     except KeyboardInterrupt:
         _leave(out, {"status": "interrupted"}, 130)
     except (typer.Exit, BrokenPipeError):
@@ -85,6 +83,12 @@ def _told(out: Console) -> Iterator[None]:
     except Exception as error:
         if out.debug:
             traceback.print_exc()
+        known = error if isinstance(error, GenctlError) else explained(error)
+        if known is not None:
+            out.error(known)
+            text = "\n".join(map(shortened, known.lines()))
+            failed = {"status": "failed", "error": text} | getattr(known, "result", {})
+            _leave(out, failed, known.exit_code)
         what = f"{type(error).__name__}: {error}"
         hint = "" if out.debug else "; run it with --debug and report what that prints"
         out.error(GenctlError(f"a bug in genctl: {' '.join(what.split())}{hint}"))
@@ -116,6 +120,14 @@ def _silence(stream: TextIO) -> None:
 def printable(text: str) -> str:
     """Show control characters of foreign texts instead of obeying them."""
     return UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def shortened(text: str) -> str:
+    """A line that can be read: foreign files hold names of any length."""
+    if len(text) <= LONGEST_LINE:
+        return text
+    half = LONGEST_LINE // 2
+    return f"{text[:half]} [{len(text) - 2 * half:,} characters] {text[-half:]}"
 
 
 def _finite(value: Any) -> Any:
