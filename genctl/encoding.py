@@ -140,13 +140,13 @@ def linear_probe(encoded: Encoded) -> float | None:
 
     None where labels are missing or a class is too small to be divided.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import cross_val_score
-
     if encoded.labels is None or len(set(encoded.labels)) < 2:
         return None
     if min(np.bincount(encoded.labels)[list(set(encoded.labels))]) < 5:
         return None
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
+
     scores = cross_val_score(
         LogisticRegression(max_iter=1000), encoded.codes.numpy(), encoded.labels, cv=5
     )

@@ -16,7 +16,7 @@ from genctl.config import Config
 from genctl.errors import BadContent
 from genctl.framing import Framing
 from genctl.model import DRAWING, Model
-from genctl.weights import load_weights, prefixed, without_prefix
+from genctl.weights import Unfilled, load_weights, prefixed, without_prefix
 
 CODES = ("class_codes", "typical_codes")
 
@@ -74,7 +74,8 @@ def read(path: Path, device: torch.device) -> TrainedModel:
     if unknown:
         raise BadContent(f"cannot use {path}: it holds {min(unknown)}, which is no part of a model")
     _require_size(facts, sum(tensor.numel() for tensor in weights.values()), path)
-    model = Model(facts.config, len(facts.classes), DRAWING)
+    with Unfilled():
+        model = Model(facts.config, len(facts.classes), DRAWING)
     load_weights(model, weights, path)
     model.to(device).eval().requires_grad_(False)
     width = facts.config.condition.code_width
@@ -86,7 +87,7 @@ def read(path: Path, device: torch.device) -> TrainedModel:
 def _require_size(facts: Facts, held: int, path: Path) -> None:
     """Refuse a config that asks for more than the file holds, before anything is allocated."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), Unfilled():
             outline = Model(facts.config, len(facts.classes), DRAWING)
         claimed = sum(outline.parameter_counts().values())
     except (RuntimeError, TypeError, ValueError, OverflowError):  # sizes that no network can have

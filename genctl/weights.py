@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from genctl.errors import BadContent
 
@@ -54,3 +57,18 @@ def require_fit(expected: Mapping[str, Tensor], values: Mapping[str, Tensor], pa
             f"cannot use {path}: it does not fit its own config: "
             f"{'; '.join(sorted(differences)[:3])}"
         )
+
+
+class Unfilled(TorchFunctionMode):
+    """Networks built in this block hold whatever the memory held: their weights will be loaded.
+
+    Filling them takes time, and on the device "meta" it would load torch's compiler.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(function, "__module__", None) == nn.init.__name__:
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return (torch.empty if function is torch.randn else function)(*args, **kwargs)
