@@ -115,10 +115,12 @@ def _progress(facts: dict[str, Any], sums: dict[str, Tensor], path: Path) -> Pro
     try:
         progress = TypeAdapter(Progress).validate_python(facts)
     except ValidationError:
-        raise BadContent(f"cannot use {path}: it does not say how far the run was") from None
+        raise BadContent(
+            f"cannot use {path}: it does not say how far the run was; delete it"
+        ) from None
     fits = progress.meter.keys() == sums.keys()
     if not fits or not all(sum_.ndim == 0 and sum_.is_floating_point() for sum_ in sums.values()):
-        raise BadContent(f"cannot use {path}: it does not say how far the run was")
+        raise BadContent(f"cannot use {path}: it does not say how far the run was; delete it")
     return progress
 
 

@@ -52,7 +52,7 @@ def read_picture(path: Path) -> Image.Image:
                 picture.load()
                 return _plain(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError:
-        raise BadContent(f"cannot use {path}: not a {', '.join(FORMATS)} picture") from None
+        raise BadContent(f"cannot use {path}: not a picture; give {', '.join(FORMATS)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BadContent(f"cannot use {path}: it has too many pixels; make it smaller") from None
     except (GenctlError, MemoryError):
@@ -60,7 +60,7 @@ def read_picture(path: Path) -> Image.Image:
     except Exception as error:  # decoders meet damage with errors of every kind
         if isinstance(error, OSError) and error.errno is not None:
             raise MissingInput(f"cannot read {path}: {error.strerror}; check the path") from None
-        raise BadContent(f"cannot use {path}: a damaged picture: {error}") from None
+        raise BadContent(f"cannot use {path}: a damaged picture: {error}; get it again") from None
 
 
 def _plain(picture: Image.Image) -> Image.Image:

@@ -65,7 +65,9 @@ def read_codes(path: Path) -> Tensor:
         with ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
             if unpacked > LARGEST_RATIO * path.stat().st_size:
-                raise BadContent(f"cannot use {path}: it unpacks to {unpacked:,} bytes")
+                raise BadContent(
+                    f"cannot use {path}: it unpacks to {unpacked:,} bytes; no codes do"
+                )
         with np.load(path, allow_pickle=False) as file:
             codes = file["codes"]
     except BadContent:
@@ -73,9 +75,14 @@ def read_codes(path: Path) -> Tensor:
     except FileNotFoundError:
         raise MissingInput(f"cannot read {path}: no such file; check the path") from None
     except Exception as error:  # zipfile and its decompressors raise errors of many kinds
-        raise BadContent(f"cannot use {path}: not a file of codes: {error}") from None
+        raise BadContent(
+            f"cannot use {path}: not a file of codes: {error}; `genctl encode` writes one"
+        ) from None
     if codes.ndim != 2 or codes.dtype != np.float32 or not np.isfinite(codes).all():
-        raise BadContent(f"cannot use {path}: codes must be finite float32 of shape (N, width)")
+        raise BadContent(
+            f"cannot use {path}: codes must be finite float32 of shape (N, width); "
+            "`genctl encode` writes such"
+        )
     return torch.from_numpy(codes)
 
 

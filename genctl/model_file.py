@@ -16,7 +16,7 @@ from genctl.config import Config
 from genctl.errors import BadContent
 from genctl.framing import Framing
 from genctl.model import DRAWING, Model
-from genctl.weights import Unfilled, load_weights, prefixed, without_prefix
+from genctl.weights import Unfilled, load_weights, prefixed, require_fit, without_prefix
 
 CODES = ("class_codes", "typical_codes")
 
@@ -72,8 +72,10 @@ def read(path: Path, device: torch.device) -> TrainedModel:
     weights = without_prefix("model", content)
     unknown = content.keys() - {f"model.{name}" for name in weights} - set(CODES)
     if unknown:
-        raise BadContent(f"cannot use {path}: it holds {min(unknown)}, which is no part of a model")
-    _require_size(facts, sum(tensor.numel() for tensor in weights.values()), path)
+        raise BadContent(
+            f"cannot use {path}: it holds {min(unknown)}, which is no part of a model; get it again"
+        )
+    _require_fit(facts, weights, path)
     with Unfilled():
         model = Model(facts.config, len(facts.classes), DRAWING)
     load_weights(model, weights, path)
@@ -84,18 +86,16 @@ def read(path: Path, device: torch.device) -> TrainedModel:
     return TrainedModel(path, digest, facts, model, class_codes, typical_codes)
 
 
-def _require_size(facts: Facts, held: int, path: Path) -> None:
-    """Refuse a config that asks for more than the file holds, before anything is allocated."""
+def _require_fit(facts: Facts, weights: dict[str, Tensor], path: Path) -> None:
+    """Refuse weights that are not those of their config, before anything is allocated for it."""
     try:
         with torch.device("meta"), Unfilled():
             outline = Model(facts.config, len(facts.classes), DRAWING)
-        claimed = sum(outline.parameter_counts().values())
     except (RuntimeError, TypeError, ValueError, OverflowError):  # sizes that no network can have
-        raise BadContent(f"cannot use {path}: no network can be built from its config") from None
-    if claimed > held:
         raise BadContent(
-            f"cannot use {path}: its config asks for {claimed:,} parameters, it has {held:,}"
-        )
+            f"cannot use {path}: no network can be built from its config; get it again"
+        ) from None
+    require_fit(outline.state_dict(), weights, path)
 
 
 def _codes(name: str, content: dict[str, Tensor], shape: tuple[int, int], path: Path) -> Tensor:
@@ -108,7 +108,7 @@ def _codes(name: str, content: dict[str, Tensor], shape: tuple[int, int], path: 
         or codes.shape[1] != shape[1]
         or (len(codes) != shape[0] if shape[0] >= 0 else not len(codes))
     ):
-        raise BadContent(f"cannot use {path}: it has no {name} of shape {shape}")
+        raise BadContent(f"cannot use {path}: it has no {name} of shape {shape}; get it again")
     return codes
 
 
@@ -122,12 +122,12 @@ def _facts(values: dict[str, Any], path: Path) -> Facts:
             images=TypeAdapter(int).validate_python(values["images"]),
         )
     except KeyError as error:
-        raise BadContent(f"cannot use {path}: it does not say its {error}") from None
+        raise BadContent(f"cannot use {path}: it does not say its {error}; get it again") from None
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise BadContent(f"cannot use {path}: {place}: {first['msg']}") from None
+        place = ".".join(map(str, first["loc"])) or "config"
+        raise BadContent(f"cannot use {path}: {place}: {first['msg']}; get it again") from None
     for key, why in facts.config.problems().items():
-        raise BadContent(f"cannot use {path}: {key}: {why}")
+        raise BadContent(f"cannot use {path}: {key}: {why}; get it again")
     config = facts.config.model_copy(update={"data": facts.config.data.followed()})
     return replace(facts, config=config)

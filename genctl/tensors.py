@@ -66,7 +66,9 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]
     if not isinstance(facts, dict):
         raise BadContent(f"cannot use {path}: its facts are not a JSON object; get it again")
     if facts.get("kind") != kind:
-        raise BadContent(f"cannot use {path}: it holds a {facts.get('kind')}, not a {kind}")
+        raise BadContent(
+            f"cannot use {path}: it holds a {facts.get('kind')}, not a {kind}; name another file"
+        )
     return tensors, facts, digest
 
 

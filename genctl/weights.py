@@ -55,7 +55,7 @@ def require_fit(expected: Mapping[str, Tensor], values: Mapping[str, Tensor], pa
     if differences:
         raise BadContent(
             f"cannot use {path}: it does not fit its own config: "
-            f"{'; '.join(sorted(differences)[:3])}"
+            f"{', '.join(sorted(differences)[:3])}; get it again"
         )
 
 

@@ -7,6 +7,7 @@ breaks in it stays broken in it alone.
 import errno
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -50,12 +51,17 @@ def arguments(*more: str, settings: tuple[str, ...] = SETTINGS) -> list[str]:
 
 def live(folder: Path, *more: str, happening: Happening = nothing) -> Finished:
     """Train below ``folder`` in a fork in which ``happening`` comes first."""
+    return forked(folder, arguments(*more), happening)
+
+
+def forked(folder: Path, words: list[str], happening: Happening = nothing) -> Finished:
+    """Run genctl in ``folder``, in a fork in which ``happening`` comes first."""
     folder.mkdir(exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fork of a process with threads; torch's own are idle
         pid = os.fork()
     if not pid:
-        _be_the_program(folder, arguments(*more), happening)
+        _be_the_program(folder, words, happening)
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     return Finished(code, (folder / "out").read_text(), (folder / "err").read_text())
@@ -152,6 +158,17 @@ def disk_full_at(name: str) -> Happening:
         files._replace, os.fsync = noted, full
 
     return prepare
+
+
+def little_memory(spare: int) -> Happening:
+    """Have no more than ``spare`` bytes besides those that are taken already."""
+
+    def happen() -> None:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + spare
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    return happen
 
 
 # -- what is left ---------------------------------------------------------------------------------

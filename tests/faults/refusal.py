@@ -1,0 +1,44 @@
+"""What a refusal is: its exit code, one line with a way out, and not a byte changed."""
+
+from pathlib import Path
+
+from conftest import Finished, Run
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refuse(genctl: Run, arguments: tuple[object, ...], why: str, code: int = 65) -> Finished:
+    """Run a command that must be refused, in a working directory that must stay as it is."""
+    before = contents(Path.cwd())
+    done = genctl(*arguments, "--quiet")
+    assert (done.code, done.out) == (code, ""), done.err
+    require_line(done, why)
+    assert contents(Path.cwd()) == before
+    return done
+
+
+def require_line(done: Finished, why: str) -> None:
+    """The message rule: one line that names the thing, the reason and the way out."""
+    (line,) = done.err.splitlines()
+    assert line.startswith("genctl: error: ")
+    assert why in line
+    assert "; " in line, "a way out"
+    assert len(line) < 3000
+    assert line.isprintable()
+
+
+def commands(path: Path) -> list[tuple[object, ...]]:
+    """Each command that opens a model."""
+    return [
+        ("sample", "--run", path, "--out", "out.png"),
+        ("encode", "digits:test[0:3]", "--run", path, "--out", "out.npz"),
+        ("evaluate", "--run", path),
+    ]
+
+
+def still_draws(genctl: Run, whole: Path) -> None:
+    """The next ordinary command works."""
+    assert genctl("sample", "--run", whole, "--n", 2, "--out", "next.png", "--quiet").code == 0

@@ -1,0 +1,215 @@
+"""Files that are no models, or no longer: what a stranger sends is refused and never obeyed."""
+
+import io
+import os
+import pickle
+import random
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import Run
+from forge import Payload, disguises, header, header_end, with_header
+from life import differing, live, outcome, signalled
+from models import save_model
+from refusal import commands, refuse, still_draws
+from scorecard import proves
+
+from genctl.files import PREFIX
+
+WHAT = tuple(disguises(Path("canary")))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_model(tmp_path_factory.mktemp("model") / "model.safetensors")
+
+
+@pytest.fixture
+def canary(tmp_path: Path) -> Iterator[Path]:
+    """A file that must not be there when the test is over."""
+    path = tmp_path / "canary"
+    yield path
+    assert not path.exists(), "foreign code has run"
+
+
+@pytest.fixture
+def unpicklers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Every door to an unpickler, watched; the test fails if any was opened."""
+    entered: list[str] = []
+    doors = [(pickle, "load"), (pickle, "loads"), (pickle, "Unpickler"), (torch, "load"),
+             (torch.jit, "load"), (torch.serialization, "load")]  # fmt: skip
+    for module, name in doors:
+        door = getattr(module, name)
+
+        def watched(*arguments: Any, door: Any = door, name: str = name, **words: Any) -> Any:
+            entered.append(name)
+            return door(*arguments, **words)
+
+        monkeypatch.setattr(module, name, watched)
+    yield entered
+    assert entered == []
+
+
+# -- D1: pickles ----------------------------------------------------------------------------------
+
+
+@proves("D1", "EMNR")
+@pytest.mark.parametrize("what", WHAT)
+def test_a_pickle_in_any_disguise_is_refused_by_every_command(
+    what: str, genctl: Run, canary: Path, unpicklers: list[str], whole: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(disguises(canary)[what])
+    for command in commands(path):
+        refuse(genctl, command, str(path))
+    still_draws(genctl, whole)
+
+
+@proves("D1", "EMNR")
+@pytest.mark.parametrize("form", ["array of objects", "bare pickle"])
+def test_a_pickle_in_a_file_of_codes_is_refused(
+    form: str, genctl: Run, canary: Path, unpicklers: list[str], whole: Path, tmp_path: Path
+) -> None:
+    payload = Payload(os.system, f"touch {canary}")
+    buffer = io.BytesIO()
+    np.savez(buffer, codes=np.array([payload], dtype=object))
+    content = buffer.getvalue() if form == "array of objects" else pickle.dumps(payload)
+    (tmp_path / "codes.npz").write_bytes(content)
+    command = ("sample", "--run", whole, "--condition", "codes.npz", "--out", "out.png")
+    refuse(genctl, command, "codes.npz: not a file of codes")
+    still_draws(genctl, whole)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What is left of an uninterrupted run."""
+    folder = tmp_path_factory.mktemp("reference")
+    assert live(folder).code == 0
+    return outcome(folder / "runs" / "run")
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Path:
+    """The run directory of a run that was asked to stop."""
+    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=17)).code == 143
+    return tmp_path / "runs" / "run"
+
+
+@proves("D1", "NR")
+def test_a_resumed_run_puts_planted_pickles_aside_and_is_the_same_run(
+    canary: Path, interrupted: Path, reference: dict[str, Any]
+) -> None:
+    planted = {
+        interrupted / "checkpoints" / f"{10**8 + number:09d}.safetensors": content
+        for number, content in enumerate(disguises(canary).values())
+    }
+    for path, content in planted.items():
+        path.write_bytes(content)
+    done = live(canary.parent)
+    assert done.code == 0, done.err
+    assert done.err.count("genctl: warning: cannot use ") == len(planted)
+    for path, content in planted.items():
+        assert path.with_suffix(".damaged").read_bytes() == content
+    assert differing(outcome(interrupted), reference) == []
+
+
+# -- D2: cut and grown ----------------------------------------------------------------------------
+
+
+def sizes(content: bytes) -> dict[str, bytes]:
+    end = header_end(content)
+    return {
+        "nothing": b"",
+        "7 bytes": content[:7],
+        "8 bytes": content[:8],
+        "half a header": content[: end // 2],
+        "all but one byte of the header": content[: end - 1],
+        "the header alone": content[:end],
+        "half": content[: len(content) // 2],
+        "all but one byte": content[:-1],
+        "a byte more": content + b"\0",
+        "itself twice": content + content,
+    }
+
+
+@proves("D2", "EMNR")
+@pytest.mark.parametrize("what", sizes(b"\1" + bytes(7) + b"{}"))
+def test_a_file_of_another_length_is_refused_with_both_lengths(
+    what: str, genctl: Run, whole: Path, tmp_path: Path
+) -> None:
+    content = sizes(whole.read_bytes())[what]
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    for command in commands(path):
+        line = refuse(genctl, command, "bytes").err
+        if len(content) < whole.stat().st_size:
+            assert "truncated: expected " in line
+            assert f"found {len(content):,}" in line
+        else:
+            assert f"{len(content) - whole.stat().st_size:,} bytes follow its end" in line
+    shutil.copy(whole, path)
+    still_draws(genctl, path)
+
+
+@proves("D2", "NR")
+def test_a_resumed_run_does_without_cut_checkpoints(
+    interrupted: Path, reference: dict[str, Any]
+) -> None:
+    newest = max((interrupted / "checkpoints").glob("*.safetensors"))
+    cuts = list(sizes(newest.read_bytes()).values())
+    for number, content in enumerate(cuts):
+        newest.with_name(f"{10**8 + number:09d}.safetensors").write_bytes(content)
+    done = live(interrupted.parent.parent)
+    assert done.code == 0, done.err
+    assert done.err.count("going on from the checkpoint before it") == len(cuts)
+    assert differing(outcome(interrupted), reference) == []
+    assert list(interrupted.rglob(f"{PREFIX}*")) == []
+
+
+# -- D3: one bit ----------------------------------------------------------------------------------
+
+
+@proves("D3", "EMNR")
+def test_each_of_fifty_flipped_bits_is_refused(genctl: Run, whole: Path, tmp_path: Path) -> None:
+    content, chance = whole.read_bytes(), random.Random(3)
+    end, path = header_end(content), tmp_path / "model.safetensors"
+    places = [chance.randrange(end, len(content)) for _ in range(35)]
+    places += [chance.randrange(end) for _ in range(15)]
+    for place in places:
+        changed = bytearray(content)
+        changed[place] ^= 1 << chance.randrange(8)
+        path.write_bytes(changed)
+        command = commands(path)[place % 2]
+        refuse(genctl, command, "SHA-256 mismatch" if place >= end else str(path))
+    path.write_bytes(content)
+    still_draws(genctl, path)
+
+
+@proves("D3", "NR")
+def test_a_resumed_run_does_without_flipped_checkpoints(
+    interrupted: Path, reference: dict[str, Any]
+) -> None:
+    newest, chance = max((interrupted / "checkpoints").glob("*.safetensors")), random.Random(3)
+    content = newest.read_bytes()
+    for number in range(50):
+        changed = bytearray(content)
+        changed[chance.randrange(header_end(content), len(content))] ^= 1 << chance.randrange(8)
+        newest.with_name(f"{10**8 + number:09d}.safetensors").write_bytes(changed)
+    done = live(interrupted.parent.parent)
+    assert done.code == 0, done.err
+    assert done.err.count("SHA-256 mismatch") == 50
+    assert differing(outcome(interrupted), reference) == []
+
+
+def test_blanks_that_fill_up_a_header_are_no_content(whole: Path) -> None:
+    """The one thing that may change: safetensors itself allows any number of them."""
+    content = whole.read_bytes()
+    assert header(with_header(content, content[8 : header_end(content)].decode() + " " * 64)) == (
+        header(content)
+    )
