@@ -5,12 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from genctl import config as configs
 from genctl import presets
-from genctl.errors import ConfigError, GenctlError, MissingInput
+from genctl.errors import ConfigError, MissingInput
 
 
 def refusals(text: str, *overrides: str) -> list[str]:
@@ -354,31 +352,3 @@ def test_how_a_number_is_written_does_not_matter() -> None:
 
 def test_flatten_joins_section_and_key() -> None:
     assert configs.flatten({"a": {"b": 1, "c": 2}, "d": {}}) == {"a.b": 1, "a.c": 2}
-
-
-# -- anything at all ------------------------------------------------------------------------------
-
-WORDS = st.sampled_from(
-    [*configs.Config.model_fields, *configs.kinds("objectives"), *configs.kinds("data"), "kind",
-     "gamma", "image_size", "images", "root", "7", "-1", "1e-3", ".nan", "[1, 2]", "{}", "~",
-     "true", "x", "!x", "*x", "&x", '"', "\0"]
-)  # fmt: skip
-LINES = st.builds(
-    lambda indent, key, value: f"{'  ' * indent}{key}: {value}", st.integers(0, 2), WORDS, WORDS
-)
-
-
-@settings(max_examples=250, deadline=None)
-@given(
-    st.text(max_size=80) | st.lists(LINES, max_size=6).map("\n".join),
-    st.lists(st.builds("{}.{}={}".format, WORDS, WORDS, WORDS) | st.text(max_size=20), max_size=3),
-)
-def test_any_text_gives_a_config_or_an_error_for_people(text: str, overrides: list[str]) -> None:
-    problems, config = [], None
-    try:
-        config = configs.parse(text, "file.yaml", overrides)
-    except GenctlError as error:
-        problems = error.lines()
-    assert bool(problems) == (config is None)
-    assert all(line.startswith(("file.yaml", "--set ")) for line in problems)
-    assert config is None or configs.parse(configs.dump(config), "dumped") == config

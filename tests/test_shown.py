@@ -1,6 +1,5 @@
 """What may follow --condition, and what is said of what may not."""
 
-import contextlib
 import io
 import pickle
 import zipfile
@@ -9,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from models import save_model
 from PIL import Image
 
 from genctl import model_file
 from genctl.data.digits import Digits
-from genctl.errors import BadContent, GenctlError, MissingInput, UsageError
+from genctl.errors import BadContent, MissingInput, UsageError
 from genctl.images import picture_of
 from genctl.inputs import positions
 from genctl.model_file import TrainedModel
@@ -255,28 +254,6 @@ def test_a_model_without_classes_has_no_labels(here: Path) -> None:
     )  # fmt: skip
     with pytest.raises(UsageError, match="trained without labels"):
         named(model_file.read(path, torch.device("cpu")), "label:0")
-
-
-SPECIAL = st.sampled_from(
-    ["label:", "mix:", "digits:test", "[", "]", ":", ",", "*", "?", "**", "some/", "~", "noise",
-     "some", ".npz", ".png", "-1", "3", "..", "\0", "\n"]
-)  # fmt: skip
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(SPECIAL | st.text(max_size=4), max_size=5).map("".join))
-def test_any_words_give_conditions_or_a_reason(spec: str) -> None:
-    trained = any_model()
-    with contextlib.suppress(GenctlError):
-        shown = resolve([spec], trained, lambda text: None)
-        assert codes(shown).shape[1] == 16
-
-
-def any_model(found: list[TrainedModel] = []) -> TrainedModel:  # noqa: B006 (built once)
-    if not found:
-        path = save_model(Path("any.safetensors"))
-        found.append(model_file.read(path, torch.device("cpu")))
-    return found[0]
 
 
 EDGE = st.none() | st.integers(-60, 60)

@@ -97,7 +97,7 @@ class Images:
 
 def _usable(root: str) -> str:
     """Refuse what no path can be, so that nothing later stumbles over it."""
-    if not root or "\0" in root:
+    if "\0" in root:
         raise ValueError("must be a path")
     try:
         Path(root).expanduser()
@@ -124,6 +124,13 @@ class Data(Settings):
     def _power_of_two(cls, value: int) -> int:
         if value & (value - 1):
             raise ValueError(f"must be a power of two, as 16, 32 or 64; found {value}")
+        return value
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _whole(cls, value: Any) -> Any:
+        if type(value) is not int:  # for pydantic, 1.0 and true are the literal 1
+            raise ValueError("must be an integer, 1 or 3")
         return value
 
     @property

@@ -36,14 +36,13 @@ class Vae(Objective):
 
     def terms(self, turn: Turn, model: Model, batch: Batch) -> Terms:
         """Cross-entropy of the pixels and KL(q(z | x) || N(0, I)), in nats per image."""
-        from torch.nn.functional import binary_cross_entropy
-
         codes = model.codes(batch)
         mean, log_variance = model.posterior(batch.real, codes.generator)  # each (B, z)
         z = mean + (log_variance / 2).exp() * batch.noise
-        probability = (model.generate(z, codes.generator).float() + 1) / 2
-        target = (batch.real + 1) / 2
-        nats = binary_cross_entropy(probability.clamp(1e-6, 1 - 1e-6), target, reduction="sum")
+        drawn = (model.generate(z, codes.generator).float() + 1) / 2
+        probability, target = drawn.clamp(1e-6, 1 - 1e-6), (batch.real + 1) / 2
+        # Spelled out: torch's function fails, rather than be not a number, once the images are.
+        nats = -(target * probability.log() + (1 - target) * (1 - probability).log()).sum()
         divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum() / 2
         return {
             "reconstruction": nats / len(z),
