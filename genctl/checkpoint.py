@@ -13,7 +13,7 @@ from torch import Tensor
 from genctl import tensors
 from genctl.adam import Adam
 from genctl.config import Config
-from genctl.errors import BadContent, Diverged, GenctlError
+from genctl.errors import BadContent, Diverged, TooNew
 from genctl.meter import Meter
 from genctl.model import Average, Model
 from genctl.run import Run
@@ -127,13 +127,17 @@ def _progress(facts: dict[str, Any], sums: dict[str, Tensor], path: Path) -> Pro
 def resume(state: State, run: Run, warn: Callable[[str], None]) -> dict[str, Any]:
     """Take up the newest checkpoint that is whole; a damaged one is put aside with a warning.
 
+    One that cannot be read, or only by a later version, is not damaged, and nothing is done.
+
     Returns:
         The facts of that checkpoint, or nothing where the run starts from the beginning.
     """
     for path in run.checkpoint_paths():
         try:
             return state.load(path)
-        except GenctlError as error:
+        except TooNew:
+            raise
+        except BadContent as error:
             aside = path.with_suffix(".damaged")
             path.rename(aside)
             warn(f"{error}; kept as {aside.name}, going on from the checkpoint before it")

@@ -54,6 +54,10 @@ class BadContent(GenctlError):
     exit_code = 65
 
 
+class TooNew(BadContent):
+    """A file is whole, but of a later version of genctl."""
+
+
 class MissingInput(GenctlError):
     """A file that was asked for is not there or cannot be read."""
 

@@ -212,7 +212,10 @@ def find(name: str | None, runs: Path) -> Run:
         for path in (Path(name), runs / name):
             if path.is_dir():
                 return Run(path)
-        raise MissingInput(f"cannot find --run {name}: neither a folder nor a name in {runs}")
+        raise MissingInput(
+            f"cannot find --run {name}: neither a folder nor a name in {runs}; `genctl runs` lists "
+            "them"
+        )
     trained = [run for run in all_runs(runs) if run.model.exists()]
     if not trained:
         raise MissingInput(
@@ -228,7 +231,9 @@ def find_model(name: str | None, runs: Path) -> Path:
         return Path(name)
     run = find(name, runs)
     if not run.model.exists():
-        raise MissingInput(f"cannot find a model in {run}: it is written at the first checkpoint")
+        raise MissingInput(
+            f"cannot find a model in {run}: it is written at the first checkpoint; train on"
+        )
     return run.model
 
 

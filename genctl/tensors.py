@@ -12,7 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from genctl import __version__
-from genctl.errors import BadContent, MissingInput
+from genctl.errors import BadContent, MissingInput, TooNew
 from genctl.files import write_whole
 
 FORMAT = 1
@@ -51,7 +51,7 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]
     if not str(header.get("format", "")).startswith("genctl "):
         raise BadContent(f"cannot use {path}: not written by genctl; give a model.safetensors")
     if header["format"] != f"genctl {FORMAT}":
-        raise BadContent(
+        raise TooNew(
             f"cannot use {path}: its format is {header['format']!r}, which needs a newer genctl; "
             f"this one is {__version__}"
         )

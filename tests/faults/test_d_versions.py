@@ -1,0 +1,140 @@
+"""Files of other versions of genctl, and runs whose newest checkpoint is no good."""
+
+import json
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY, Run
+from forge import header, with_header
+from golden.write import MORE_IMAGES, sample, train
+from life import differing, live, outcome, signalled
+from refusal import refuse
+from scorecard import proves
+
+GOLDEN = sorted((REPOSITORY / "tests" / "golden").glob("format-*"))
+
+
+def arrays(path: Path) -> dict[str, Any]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name].astype(int) if name == "images" else file[name] for name in file}
+
+
+def differences(drawn: Path, expected: Path) -> tuple[np.ndarray, bool]:
+    """By how many levels pixels differ, and whether all else is the same."""
+    one, other = arrays(drawn), arrays(expected)
+    same = all(np.array_equal(one[name], other[name]) for name in one if name != "images")
+    return np.abs(one["images"] - other["images"]), same
+
+
+# -- D7: golden files -----------------------------------------------------------------------------
+
+
+def test_there_are_golden_files() -> None:
+    assert [path.name for path in GOLDEN] == ["format-1"]
+
+
+@proves("D7", "ENR")
+@pytest.mark.parametrize("folder", GOLDEN, ids=lambda path: path.name)
+def test_a_golden_model_draws_the_pictures_that_it_always_drew(
+    folder: Path, genctl: Run, tmp_path: Path
+) -> None:
+    done = genctl(*sample(folder / "run" / "model.safetensors", tmp_path / "now.npz"))
+    assert done.code == 0, done.err
+    levels, same = differences(tmp_path / "now.npz", folder / "samples.npz")
+    assert same
+    assert levels.max() <= 1  # another processor may round a sum otherwise
+
+
+@proves("D7", "ENR")
+@pytest.mark.parametrize("folder", GOLDEN, ids=lambda path: path.name)
+def test_a_golden_run_is_listed_complete_and_goes_on(
+    folder: Path, genctl: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(folder / "run", tmp_path / "runs" / "run")
+    assert genctl("runs", "--json").json["runs"][0]["status"] == "complete"
+    done = genctl(*train(tmp_path / "runs", MORE_IMAGES), "--json")
+    assert done.code == 0, done.err
+    assert (done.json["images"], done.json["status"]) == (MORE_IMAGES, "complete")
+    assert "from 640 images" in done.err
+    assert genctl(*sample(tmp_path / "runs" / "run", tmp_path / "now.npz")).code == 0
+    levels, same = differences(tmp_path / "now.npz", folder / "resumed.npz")
+    assert same
+    assert levels.max() <= 4  # four steps of Adam make more of a rounding
+    assert levels.mean() < 0.5
+
+
+@proves("D7", "EMNR")
+def test_a_model_of_a_later_format_is_refused_for_what_it_is(genctl: Run, tmp_path: Path) -> None:
+    whole = GOLDEN[-1] / "run" / "model.safetensors"
+    found = header(whole.read_bytes())
+    found["__metadata__"]["format"] = "genctl 2"
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(with_header(whole.read_bytes(), json.dumps(found)))
+    refuse(genctl, ("sample", "--run", path), "needs a newer genctl")
+    shutil.copy(whole, path)
+    assert genctl("sample", "--run", path, "--n", 1, "--out", "a.png").code == 0
+
+
+@proves("D7", "EMNR")
+def test_a_run_continued_by_a_later_version_is_left_alone(genctl: Run, tmp_path: Path) -> None:
+    shutil.copytree(GOLDEN[-1] / "run", tmp_path / "runs" / "run")
+    folder = tmp_path / "runs" / "run" / "checkpoints"
+    content = (folder / "000000640.safetensors").read_bytes()
+    found = header(content)
+    found["__metadata__"]["format"] = "genctl 2"
+    newer = folder / "000000672.safetensors"
+    newer.write_bytes(with_header(content, json.dumps(found)))
+    done = genctl(*train(tmp_path / "runs", MORE_IMAGES), "--quiet")
+    assert done.code == 65
+    assert "needs a newer genctl" in done.err
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "000000640.safetensors", "000000672.safetensors",
+    ]  # fmt: skip
+    newer.unlink()
+    assert genctl(*train(tmp_path / "runs", MORE_IMAGES), "--quiet").code == 0
+
+
+# -- D8: a damaged newest checkpoint --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("reference")
+    assert live(folder).code == 0
+    return outcome(folder / "runs" / "run")
+
+
+@proves("D8", "EMNR")
+def test_a_damaged_newest_checkpoint_is_kept_aside_for_the_one_before(
+    tmp_path: Path, reference: dict[str, Any]
+) -> None:
+    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=17)).code == 143
+    run = tmp_path / "runs" / "run"
+    newest = max((run / "checkpoints").glob("*.safetensors"))
+    damaged = newest.read_bytes()[:-100]
+    newest.write_bytes(damaged)
+    done = live(tmp_path)
+    assert done.code == 0
+    (warning,) = [line for line in done.err.splitlines() if line.startswith("genctl: warning: ")]
+    assert f"cannot use {newest.relative_to(tmp_path)}: truncated" in warning
+    assert f"kept as {newest.stem}.damaged, going on from the checkpoint before it" in warning
+    assert "from 256 images" in done.err
+    assert newest.with_suffix(".damaged").read_bytes() == damaged
+    assert differing(outcome(run), reference) == []
+
+
+@proves("D8", "EMN")
+def test_a_named_model_is_never_replaced_by_another(
+    genctl: Run, tiny_run: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "runs" / "mine"
+    shutil.copytree(tiny_run, run)
+    (run / "model.safetensors").write_bytes(b"")
+    for name in ("mine", run, run / "model.safetensors"):
+        refuse(genctl, ("sample", "--run", name), "truncated")
+    for name in ("yours", run / "checkpoints" / "none.safetensors", "x" * 300):
+        refuse(genctl, ("sample", "--run", name), "cannot", code=66)
