@@ -7,6 +7,8 @@ FULL_MEMORY = (
     "allocate memory",  # torch, and the system when it loads a library or starts a process
     "failed to map segment",
     "bad_alloc",
+    "could not create a primitive",  # oneDNN, which does not say why
+    "could not create a memory object",
 )
 """What a full memory is called in the errors of those that have no class for it."""
 

@@ -65,7 +65,7 @@ def read_picture(path: Path) -> Image.Image:
 
 def _plain(picture: Image.Image) -> Image.Image:
     if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        levels = np.nan_to_num(np.asarray(picture, dtype=np.float64))
+        levels = np.nan_to_num(np.asarray(picture, dtype=np.float32))
         tops = (1, 255, 65535) if picture.mode == "F" else (255, 65535)
         top = next((top for top in tops if levels.max() <= top), 65535)
         return Image.fromarray((levels * (255 / top)).clip(0, 255).round().astype(np.uint8))

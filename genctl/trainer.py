@@ -152,6 +152,7 @@ class Trainer:
         if self.around.scorer is None or self.measured_at == self.state.images:
             return
         with self.paused():
+            self.state.require_finite()
             self.measured_at = self.state.images
             self.scores = self.around.scorer.score(self.averaged)
             self.run.log({"images": self.state.images, "scores": self.scores})

@@ -1,0 +1,82 @@
+"""A web server on this machine that plays the mirrors of a data set, good ones and bad ones."""
+
+import gzip
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from torchvision import datasets
+
+from genctl.data import downloads
+
+
+class Mirrors:
+    """The server: what it has, what it was asked for, and by which path it behaves how."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
+        self.asked: Counter[str] = Counter()
+        self.let_go = threading.Event()  # ends those that keep their callers waiting
+        self.begun = threading.Event()  # a slow answer is on its way
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+
+    def url(self, manner: str) -> str:
+        """A mirror of that manner: good, 403, 404, wrong, cut, hang or slow."""
+        return f"http://127.0.0.1:{self.server.server_port}/{manner}/"
+
+    def _handler(mirrors) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                _, manner, name = self.path.split("/")
+                mirrors.asked[f"{manner}/{name}"] += 1
+                content = mirrors.files[name]
+                if manner in ("403", "404"):
+                    self.send_error(int(manner))
+                    return
+                if manner == "hang":
+                    mirrors.let_go.wait()
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                if manner == "wrong":
+                    content = bytes(len(content))
+                if manner in ("cut", "slow"):
+                    self.wfile.write(content[: len(content) // 2])
+                    self.wfile.flush()
+                    if manner == "cut":
+                        return
+                    mirrors.begun.set()
+                    mirrors.let_go.wait()
+                    return
+                self.wfile.write(content)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        return Handler
+
+
+@contextmanager
+def mirrors(unpacked: dict[str, bytes], patch: pytest.MonkeyPatch) -> Iterator[Mirrors]:
+    """Serve KMNIST files made of ``unpacked`` instead of the real ones, from a good mirror."""
+    packed = {f"{name}.gz": gzip.compress(content) for name, content in unpacked.items()}
+    found = Mirrors(packed)
+    sums = [(name, hashlib.md5(content).hexdigest()) for name, content in packed.items()]
+    patch.setattr(datasets.KMNIST, "resources", sums)
+    patch.setattr(datasets.KMNIST, "mirrors", [found.url("good")])
+    patch.setattr(downloads, "STALLED", 1.0)
+    patch.setenv("no_proxy", "127.0.0.1")
+    thread = threading.Thread(target=found.server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        found.let_go.set()
+        found.server.shutdown()
+        found.server.server_close()
+        thread.join()
