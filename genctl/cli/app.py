@@ -9,6 +9,7 @@ import typer
 
 from genctl import __version__
 from genctl.cli import configs
+from genctl.cli.bench import bench
 from genctl.cli.console import console
 from genctl.cli.encode import encode
 from genctl.cli.evaluate import evaluate
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, encode, evaluate, reproduce, runs):
+for command in (train, sample, encode, evaluate, reproduce, runs, bench):
     app.command()(command)
 app.add_typer(configs.app, name="configs")
 

@@ -64,4 +64,4 @@ class NoCondition(Condition):
 
     def noise(self, typical: Tensor, count: int, random: torch.Generator) -> Tensor:
         """Nothing, ``count`` times."""
-        return typical.expand(count, 0)
+        return typical[:1].expand(count, 0)

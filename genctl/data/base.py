@@ -14,6 +14,8 @@ from pydantic import AfterValidator, Field, field_validator
 from genctl.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from torch import Tensor
 
@@ -146,6 +148,10 @@ class Data(Settings):
     def followed(self) -> Self:
         """These settings as far as they may be followed when a stranger's file brings them."""
         return self
+
+    def found(self) -> Path | None:
+        """Where the images lie already; None where they may have to be downloaded first."""
+        return None
 
     @abstractmethod
     def load(self, split: Split) -> Images:

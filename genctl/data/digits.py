@@ -32,6 +32,10 @@ class Digits(Data):
         """8."""
         return 8
 
+    def found(self) -> Path | None:
+        """Scikit-learn's file."""
+        return _table_path()
+
     def load(self, split: Split) -> Images:
         """1,497 digits to train on, or the 300 held out: 30 of each class, always the same."""
         import numpy as np
@@ -55,6 +59,13 @@ class Digits(Data):
         )
 
 
+def _table_path() -> Path:
+    package = find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise MissingInput("cannot find the embedded digits: `pip install scikit-learn`")
+    return Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+
+
 def _read_table() -> np.ndarray:
     """A row (65,) for each digit: its levels, 0 to 16, and its class.
 
@@ -62,10 +73,7 @@ def _read_table() -> np.ndarray:
     """
     import numpy as np
 
-    package = find_spec("sklearn")
-    if package is None or package.origin is None:
-        raise MissingInput("cannot find the embedded digits: `pip install scikit-learn`")
-    path = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    path = _table_path()
     try:
         text = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:

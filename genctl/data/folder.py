@@ -24,6 +24,11 @@ class Folder(Data):
     held_out: float = Field(default=0.1, ge=0, lt=1)
     """Share of the pictures that is not trained on, chosen by their names."""
 
+    def found(self) -> Path | None:
+        """The folder, if there is one."""
+        root = Path(self.root).expanduser()
+        return root if root.is_dir() else None
+
     def load(self, split: Split) -> Images:
         """All pictures of one split, cut to a square around the middle and resized."""
         import torch

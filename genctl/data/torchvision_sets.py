@@ -34,6 +34,15 @@ class TorchvisionSet(Data):
         chosen = self.root or os.environ.get("GENCTL_DATA")
         return Path(chosen).expanduser() if chosen else user_data_path("genctl")
 
+    @property
+    def unpacked(self) -> Path:
+        """Where torchvision lays the files of this set."""
+        return self.folder / self.torchvision_class / "raw"
+
+    def found(self) -> Path | None:
+        """The folder of its files, if there are any."""
+        return self.unpacked if any(self.unpacked.glob("*")) else None
+
     def load(self, split: Split) -> Images:
         """All images of one split, downloaded first where they are missing."""
         from genctl.data.fit import fit
@@ -149,10 +158,15 @@ class Mnist(TorchvisionSet):
         "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
     }
 
+    def found(self) -> Path | None:
+        """The folder of its four files, if none is missing."""
+        whole = all((self.unpacked / name).exists() for name in self.checksums)
+        return self.unpacked if whole else None
+
     def verify(self) -> None:
         """Compare the content of every file that is there."""
         for name, expected in self.checksums.items():
-            path = self._raw / name
+            path = self.unpacked / name
             if not path.exists():
                 continue
             try:
@@ -168,14 +182,14 @@ class Mnist(TorchvisionSet):
 
     def _read(self, split: Split) -> tuple[Any, Any, tuple[str, ...]]:
         """Without torchvision where nothing is missing: loading it takes over a second."""
-        if not all((self._raw / name).exists() for name in self.checksums):
+        if self.found() is None:
             return super()._read(split)
         import torch
 
         stem = "train" if split == "train" else "t10k"
         # They are verified, so what stands in front of the numbers is known.
-        pixels = bytearray((self._raw / f"{stem}-images-idx3-ubyte").read_bytes()[16:])
-        numbers = bytearray((self._raw / f"{stem}-labels-idx1-ubyte").read_bytes()[8:])
+        pixels = bytearray((self.unpacked / f"{stem}-images-idx3-ubyte").read_bytes()[16:])
+        numbers = bytearray((self.unpacked / f"{stem}-labels-idx1-ubyte").read_bytes()[8:])
         return (
             torch.frombuffer(pixels, dtype=torch.uint8).reshape(-1, 1, 28, 28),
             torch.frombuffer(numbers, dtype=torch.uint8).long(),
@@ -183,11 +197,7 @@ class Mnist(TorchvisionSet):
         )
 
     def _files(self) -> str:
-        return f"{', '.join(self.checksums)} (unpacked, in {self._raw})"
-
-    @property
-    def _raw(self) -> Path:
-        return self.folder / "MNIST" / "raw"
+        return f"{', '.join(self.checksums)} (unpacked, in {self.unpacked})"
 
 
 class FashionMnist(TorchvisionSet):
@@ -246,6 +256,11 @@ class Cifar10(TorchvisionSet):
 
     torchvision_class: ClassVar[str] = "CIFAR10"
     native_size: ClassVar[int] = 32
+
+    @property
+    def unpacked(self) -> Path:
+        """Where torchvision lays its files."""
+        return self.folder / "cifar-10-batches-py"
 
     def _unpack(self, found: Any) -> tuple[Any, Any, tuple[str, ...]]:
         import torch

@@ -1,0 +1,1 @@
+"""How fast is this machine, and how much of it does genctl use?"""
