@@ -34,7 +34,7 @@ class Digits(Data):
 
     def found(self) -> Path | None:
         """Scikit-learn's file."""
-        return _table_path()
+        return _table_path() if find_spec("sklearn") else None
 
     def load(self, split: Split) -> Images:
         """1,497 digits to train on, or the 300 held out: 30 of each class, always the same."""
