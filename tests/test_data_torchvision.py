@@ -14,6 +14,7 @@ import torch
 from torchvision import datasets
 
 from genctl.data import torchvision_sets as sets
+from genctl.data.cifar10 import Cifar10
 from genctl.errors import BadContent, Unavailable
 
 RANDOM = np.random.default_rng(0)
@@ -187,10 +188,10 @@ def test_cifar10_keeps_its_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         datasets.CIFAR10, "meta",
         {"filename": "batches.meta", "key": "label_names", "md5": sums["batches.meta"]},
     )  # fmt: skip
-    images = sets.Cifar10(root=str(tmp_path)).load("test")
+    images = Cifar10(root=str(tmp_path)).load("test")
     assert np.array_equal(images.pixels.numpy().reshape(4, 3072), rows)
     assert images.labels.tolist() == [3, 0, 9, 3]
-    grey = sets.Cifar10(root=str(tmp_path), channels=1).load("test")
+    grey = Cifar10(root=str(tmp_path), channels=1).load("test")
     red, green, blue = rows[0].reshape(3, 1024)[:, 5].tolist()
     assert abs(int(grey.pixels[0, 0, 0, 5]) - (0.299 * red + 0.587 * green + 0.114 * blue)) <= 0.5
 

@@ -14,8 +14,6 @@ from pydantic import AfterValidator, Field, field_validator
 from genctl.settings import Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import torch
     from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""MNIST, its kin and CIFAR-10, through torchvision's loaders and mirrors."""
+"""MNIST and its kin, through torchvision's loaders and mirrors."""
 
 from __future__ import annotations
 
@@ -54,9 +54,8 @@ class TorchvisionSet(Data):
 
     def followed(self) -> Self:
         """Without a root where there is no data: nothing is downloaded to where a stranger says."""
-        if self.root is None or (self.folder / self.torchvision_class).is_dir():
-            return self
-        return self.model_copy(update={"root": None})
+        known = self.root is None or self.found() is not None
+        return self if known else self.model_copy(update={"root": None})
 
     def verify(self) -> None:
         """Refuse files that are there but are not the data set, as it was downloaded."""
@@ -245,28 +244,6 @@ class Emnist(TorchvisionSet):
         if self.subset == "letters":  # counted from 1, with an empty class 0
             labels, classes = labels - 1, classes[1:]
         return found.data[:, None].transpose(2, 3).contiguous(), labels, classes
-
-
-class Cifar10(TorchvisionSet):
-    """Krizhevsky 2009: 32x32 photographs in ten classes."""
-
-    kind: Literal["cifar10"] = "cifar10"
-    channels: Literal[1, 3] = 3
-    """1 for grey, 3 for red, green and blue."""
-
-    torchvision_class: ClassVar[str] = "CIFAR10"
-    native_size: ClassVar[int] = 32
-
-    @property
-    def unpacked(self) -> Path:
-        """Where torchvision lays its files."""
-        return self.folder / "cifar-10-batches-py"
-
-    def _unpack(self, found: Any) -> tuple[Any, Any, tuple[str, ...]]:
-        import torch
-
-        pixels = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
-        return pixels, torch.tensor(found.targets), tuple(found.classes)
 
 
 def _reason(error: Exception) -> str:

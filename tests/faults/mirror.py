@@ -1,17 +1,39 @@
-"""A web server on this machine that plays the mirrors of a data set, good ones and bad ones."""
+"""A small data set, and a web server that plays its mirrors, good ones and bad ones."""
 
 import gzip
 import hashlib
+import struct
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 from torchvision import datasets
 
 from genctl.data import downloads
+from genctl.data.torchvision_sets import Mnist
+
+NAMES = tuple(Mnist.checksums)
+
+
+def idx(array: np.ndarray) -> bytes:
+    """LeCun's format of bytes."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def small_set() -> dict[str, bytes]:
+    """The four files of a set of 80 and 40 images in ten classes."""
+    random = np.random.default_rng(0)
+    found = {}
+    for stem, count in (("train", 80), ("t10k", 40)):
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        pixels = random.integers(256, size=(count, 28, 28), dtype=np.uint8)
+        found[f"{stem}-images-idx3-ubyte"] = idx(pixels)
+        found[f"{stem}-labels-idx1-ubyte"] = idx(labels)
+    return {name: found[name] for name in NAMES}
 
 
 class Mirrors:

@@ -1,8 +1,11 @@
 """What a refusal is: its exit code, one line with a way out, and not a byte changed."""
 
+import re
 from pathlib import Path
 
 from conftest import Finished, Run
+
+from genctl import tensors
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -35,6 +38,25 @@ def require_line(done: Finished, why: str) -> None:
     assert "; " in line, "a way out"
     assert len(line) < 3000
     assert line.isprintable()
+
+
+def told(done: Finished) -> list[str]:
+    """The errors, each of which is one line that can be shown on any terminal."""
+    lines = done.err.splitlines()
+    assert lines
+    assert all(line.startswith("genctl: error: ") for line in lines)
+    assert all(line.isprintable() and len(line) < 3000 for line in lines)
+    return [line.removeprefix("genctl: error: ") for line in lines]
+
+
+def require_finite_files(run: Path) -> None:
+    """Whatever was written is made of numbers."""
+    for path in run.rglob("*.safetensors"):
+        kind = "model" if path.name == "model.safetensors" else "checkpoint"
+        tensors.require_finite(tensors.read(path, kind)[0], path)
+    metrics = run / "metrics.jsonl"
+    for line in metrics.read_text().splitlines() if metrics.exists() else []:
+        assert not re.search("NaN|Infinity", line)
 
 
 def commands(path: Path) -> list[tuple[object, ...]]:

@@ -4,7 +4,6 @@ import hashlib
 import multiprocessing
 import os
 import signal
-import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,32 +14,13 @@ import pytest
 import torch
 from conftest import Finished
 from life import SETTINGS, differing, forked, outcome
-from mirror import Mirrors, mirrors
+from mirror import NAMES, Mirrors, idx, mirrors, small_set
 from refusal import changed, contents, require_line
 from scorecard import proves
 from torchvision import datasets
 
 from genctl.data.torchvision_sets import Kmnist, Mnist
 from genctl.files import PREFIX
-
-NAMES = tuple(Mnist.checksums)
-
-
-def idx(array: np.ndarray) -> bytes:
-    """LeCun's format of bytes."""
-    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
-def small_set() -> dict[str, bytes]:
-    """The four files of a set of 80 and 40 images in ten classes."""
-    random = np.random.default_rng(0)
-    found = {}
-    for stem, count in (("train", 80), ("t10k", 40)):
-        labels = (np.arange(count) % 10).astype(np.uint8)
-        pixels = random.integers(256, size=(count, 28, 28), dtype=np.uint8)
-        found[f"{stem}-images-idx3-ubyte"] = idx(pixels)
-        found[f"{stem}-labels-idx1-ubyte"] = idx(labels)
-    return {name: found[name] for name in NAMES}
 
 
 def train(folder: Path, kind: str) -> Finished:

@@ -1,0 +1,137 @@
+"""Small files that claim to be huge: refused before anything is allocated for them."""
+
+import io
+import json
+import struct
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import Finished, Run
+from forge import header, rewritten, with_header
+from life import forked, little_memory
+from models import save_model
+from refusal import changed, contents, require_line, still_draws
+from scorecard import proves
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+SPARE = 200 * 2**20  # bytes that a refusal may take
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_model(tmp_path_factory.mktemp("model") / "model.safetensors")
+
+
+def claimed(whole: bytes, *shape: int, end: int) -> bytes:
+    """A model whose first tensor claims to have another shape, and to end far away."""
+    found = header(whole)
+    name = next(name for name in found if name != "__metadata__")
+    found[name] |= {"shape": list(shape), "data_offsets": [0, end]}
+    return with_header(whole, json.dumps(found))
+
+
+def long_header(entries: int) -> bytes:
+    """A header of so many tensors, none of which is there."""
+    found = {
+        f"t{i}": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for i in range(entries)
+    }
+    text = json.dumps(found).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(4)
+
+
+def deflated() -> bytes:
+    """What torch takes for 32 MiB, in a thousandth of that."""
+    stored, packed = io.BytesIO(), io.BytesIO()
+    torch.save(torch.zeros(2**23), stored)
+    with zipfile.ZipFile(stored) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, old.read(entry))
+    return packed.getvalue()
+
+
+def striding() -> bytes:
+    """What torch takes for four tebibytes of one number."""
+    buffer = io.BytesIO()
+    torch.save(torch.zeros(1).expand(2**40), buffer)
+    return buffer.getvalue()
+
+
+BOMBS = {
+    "2^40 numbers": lambda whole: claimed(whole, 2**40, end=2**42),
+    "2^40 numbers of no bytes": lambda whole: claimed(whole, 2**40, end=0),
+    "2^62 x 4 numbers": lambda whole: claimed(whole, 2**62, 4, end=4),
+    "a header of 100 MB": lambda whole: struct.pack("<Q", 10**8) + b"{" + b" " * 10**8,
+    "a header of 2^64 bytes": lambda whole: struct.pack("<Q", 2**64 - 1) + whole[8:],
+    "100,000 tensors": lambda whole: long_header(100_000),
+    "50,000 tensors": lambda whole: long_header(50_000),
+    "a deflated pickle": lambda whole: deflated(),
+    "a striding pickle": lambda whole: striding(),
+}
+
+
+@linux
+@proves("D5", "EMNR")
+@pytest.mark.parametrize("what", BOMBS)
+def test_a_bomb_is_refused_in_little_memory(
+    what: str, genctl: Run, whole: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "bomb.safetensors"
+    path.write_bytes(BOMBS[what](whole.read_bytes()))  # type: ignore[no-untyped-call]
+    confined_refusal(path, tmp_path)
+    still_draws(genctl, whole)
+
+
+def confined_refusal(path: Path, folder: Path) -> Finished:
+    """Sample from ``path`` where there is little memory, which must be refused."""
+    before = contents(folder)
+    done = forked(folder, ["sample", "--run", str(path), "--quiet"], little_memory(SPARE))
+    assert (done.code, done.out) == (65, ""), done.err
+    require_line(done, str(path))
+    streams = [str(folder / "err"), str(folder / "out")]
+    assert [name for name in changed(before, folder) if name not in streams] == []
+    return done
+
+
+HUGE: dict[str, dict[str, Any]] = {
+    "a gigabyte": {"generator_widths": [4000, 4000]},
+    "wide": {"generator_widths": [10**9, 10**9]},
+    "wider than any tensor": {"encoder_widths": [10**18, 10**18]},
+    "wider than any number": {"critic_features": 10**30, "encoder_widths": [10**30, 3]},
+    "deep": {"kind": "resnet", "widths": [8, 8, 8], "blocks": 10**9},
+}
+
+
+@linux
+@proves("D5", "EMN")
+@pytest.mark.parametrize("what", HUGE)
+def test_a_config_that_asks_for_huge_networks_costs_little(
+    what: str, whole: Path, tmp_path: Path
+) -> None:
+    def enlarge(found: Any, facts: Any) -> None:
+        networks = facts["config"]["networks"]
+        facts["config"]["networks"] = HUGE[what] if "kind" in HUGE[what] else networks | HUGE[what]
+
+    confined_refusal(rewritten(whole, tmp_path / "huge.safetensors", enlarge), tmp_path)
+
+
+@linux
+@proves("D5", "EMN")
+@pytest.mark.parametrize("shape", [(2**40, 16), (2**62, 4)])
+def test_a_file_of_codes_that_claims_to_be_huge_is_refused(
+    shape: tuple[int, int], whole: Path, tmp_path: Path
+) -> None:
+    head = io.BytesIO()
+    np.lib.format.write_array_header_2_0(
+        head, {"descr": "<f4", "fortran_order": False, "shape": shape}
+    )
+    with zipfile.ZipFile(tmp_path / "codes.npz", "w") as archive:
+        archive.writestr("codes.npy", head.getvalue() + bytes(64))
+    words = ["sample", "--run", str(whole), "--condition", "codes.npz", "--quiet"]
+    done = forked(tmp_path, words, little_memory(SPARE))
+    assert done.code == 65
+    require_line(done, "codes.npz: not a file of codes")

@@ -1,0 +1,148 @@
+"""Models and runs with hostile words in them: shown as text, and never obeyed."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import Finished, Run
+from forge import rewritten
+from models import save_model
+from refusal import commands, contents, refuse
+from scorecard import proves
+
+from genctl.data.digits import Digits
+from genctl.images import picture_of
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_model(tmp_path_factory.mktemp("model") / "model.safetensors")
+
+
+HOSTILE = ("../../../x", "/etc/passwd", "a\nb", "\x1b[31mred\x1b[2J", "x" * 1_000_000,
+           "\u202egnp.exe", "аdmin", "", ".", "..")  # fmt: skip
+
+
+@pytest.fixture
+def hostile(whole: Path, tmp_path: Path) -> Path:
+    """A model whose ten classes have names that nobody would choose."""
+
+    def rename(found: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+        facts["classes"] = list(HOSTILE)
+
+    return rewritten(whole, tmp_path / "hostile.safetensors", rename)
+
+
+def terminal_is_safe(done: Finished) -> None:
+    """Nothing that a terminal would obey, and nothing without end."""
+    assert all(line.isprintable() for line in (done.err + done.out).splitlines())
+    assert len(done.err) < 10_000
+
+
+@proves("D9", "EMNR")
+def test_words_of_a_model_are_shown_as_text_and_write_only_what_was_asked(
+    genctl: Run, hostile: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkey = pytest.MonkeyPatch()
+    before = contents(tmp_path)
+    done = genctl(
+        "sample", "--run", hostile, "--n", 10, "--format", "png", "--out", "here/pictures"
+    )
+    assert done.code == 0
+    terminal_is_safe(done)
+    written = set(contents(tmp_path)) - set(before)
+    assert {path.relative_to(tmp_path / "here/pictures").name for path in written} == {
+        f"{number:06d}.png" for number in range(10)
+    }
+    for name in HOSTILE:
+        unknown = genctl("sample", "--run", hostile, "--condition", f"label:{name[:80]}?")
+        assert unknown.code == 2
+        terminal_is_safe(unknown)
+        known = genctl("sample", "--run", hostile, "--condition", f"label:{name[:80]}", "--n", 1,
+                       "--out", "here/one.npz")  # fmt: skip
+        assert known.code == (0 if len(name) < 80 else 2)
+        terminal_is_safe(known)
+    assert set(contents(tmp_path)) - set(before) - written == {tmp_path / "here" / "one.npz"}
+    monkey.undo()
+
+
+@proves("D9", "NR")
+def test_a_class_called_like_another_folder_is_not_looked_for_there(
+    genctl: Run, hostile: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "x").mkdir()
+    for place in ("pictures/one.png", "x/two.png", "three.png"):
+        picture_of(Digits(image_size=16).load("test").pixels[0]).save(tmp_path / place)
+    done = genctl("encode", "pictures", "--run", hostile, "--out", "codes.jsonl", "--quiet")
+    assert done.code == 0
+    (line,) = (tmp_path / "codes.jsonl").read_text().splitlines()
+    assert json.loads(line)["path"] == "pictures/one.png"
+    assert "label" not in json.loads(line)
+
+
+@proves("D9", "N")
+def test_nothing_is_downloaded_to_where_a_model_says(
+    genctl: Run, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+    monkeypatch.setenv("GENCTL_DATA", str(tmp_path / "mine"))
+
+    def move(found: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+        facts["config"]["data"] |= {"kind": "kmnist", "root": str(tmp_path / "theirs")}
+
+    path = rewritten(whole, tmp_path / "moved.safetensors", move)
+    done = genctl("evaluate", "--run", path, "--quiet")
+    assert done.code == 69
+    assert str(tmp_path / "mine") in done.err
+    assert not (tmp_path / "theirs").exists()
+
+
+@proves("D9", "EMN")
+@pytest.mark.parametrize("name", ["\x1b[31m", "mоdel.roles", "../../x", "y" * 500_000])
+def test_hostile_names_of_tensors_are_shown_as_text(
+    name: str, genctl: Run, whole: Path, tmp_path: Path
+) -> None:
+    def add(found: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+        found[name] = torch.zeros(1)
+
+    path = rewritten(whole, tmp_path / "changed.safetensors", add)
+    refuse(genctl, commands(path)[0], "which is no part of a model")
+
+
+@proves("D9", "EMN")
+@pytest.mark.parametrize("facts", ['{"kind": "\\u001b[2J"}', '{"kind": "' + "k" * 3_000_000 + '"}'])
+def test_hostile_facts_are_shown_as_text(
+    facts: str, genctl: Run, whole: Path, tmp_path: Path
+) -> None:
+    def replace(found: dict[str, torch.Tensor], old: dict[str, Any]) -> None:
+        old.clear()
+        old |= json.loads(facts)
+
+    path = rewritten(whole, tmp_path / "changed.safetensors", replace)
+    refuse(genctl, commands(path)[0], "not a model")
+
+
+@proves("D9", "NR")
+def test_a_strangers_run_directory_is_listed_and_nothing_in_it_is_obeyed(
+    genctl: Run, tiny_run: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "runs" / "theirs"
+    shutil.copytree(tiny_run, run)
+    odd = '{"status": ["complete"], "images": "many", "max_time": {}, "seconds": null}'
+    (run / "result.json").write_text(odd)
+    (run / "environment.json").write_text("[" * 100_000)
+    with (run / "metrics.jsonl").open("a") as metrics:
+        metrics.write('{"images": "x"}\n[1]\n{"images": 1, "terms": 7}\n' + "[" * 100_000 + "\n")
+        metrics.write('{"images": 6400, "scores": {"\\u001b[31m": "\\u001b[2J"}}\n')
+    listed = genctl("runs")
+    assert listed.code == 0
+    terminal_is_safe(listed)
+    done = genctl("train", "--config", "tiny", "--name", "theirs", "--quiet", "--json")
+    assert done.code == 0, done.err
+    assert done.json["status"] == "complete"

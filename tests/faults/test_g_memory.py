@@ -1,0 +1,133 @@
+"""Runs and commands that find no memory: told as that, and nothing is lost."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import REPOSITORY, Finished
+from life import (
+    Happening,
+    after_step,
+    checkpoints,
+    differing,
+    forked,
+    little_memory,
+    live,
+    outcome,
+)
+from models import save_model
+from refusal import changed, contents, require_finite_files
+from scorecard import proves
+
+from genctl.trainer import Trainer
+
+RUN = Path("runs") / "run"
+STEP = 20  # after the checkpoints of 128 and 256 images
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uninterrupted run. Do not write."""
+    folder = tmp_path_factory.mktemp("reference")
+    assert live(folder).code == 0
+    return folder / RUN
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+
+
+def require_advice(done: Finished) -> None:
+    (line,) = [line for line in done.err.splitlines() if "genctl: error:" in line]
+    assert "memory" in line
+    assert "; " in line or "ask for fewer images at a time" in line, "a way out"
+    assert "Traceback" not in done.err
+
+
+@linux
+@proves("G3", "EMNR")
+def test_a_batch_too_large_for_the_memory_is_told(tmp_path: Path) -> None:
+    large = ("--set", "training.batch_size=65536", "--set", "training.images=65536")
+    done = live(tmp_path, *large, happening=little_memory(300 * 2**20))
+    assert done.code == done.json["exit_code"] == 71
+    require_advice(done)
+    assert checkpoints(tmp_path / RUN) == []
+    assert live(tmp_path, "--fresh").code == 0
+
+
+def out_of_memory(_: Any = None) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+
+def at_first_step() -> None:
+    Trainer.step = lambda self, progress: out_of_memory()  # type: ignore[method-assign]
+
+
+def in_a_save() -> None:
+    Trainer.save_samples = out_of_memory  # type: ignore[method-assign]
+
+
+MOMENTS: dict[str, tuple[Happening, list[str]]] = {
+    "at the first step": (at_first_step, []),
+    "in the middle": (after_step(STEP, out_of_memory), ["128", "256"]),
+    "when pictures are drawn": (in_a_save, []),
+}
+
+
+@proves("G3", "EMNR")
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_gpu_without_memory_leaves_the_last_checkpoint_and_the_same_line_goes_on(
+    moment: str, reference: Path, tmp_path: Path
+) -> None:
+    happening, left = MOMENTS[moment]
+    done = live(tmp_path, happening=happening)
+    assert done.code == done.json["exit_code"] == 71
+    assert done.json["status"] == "failed"
+    require_advice(done)
+    assert checkpoints(tmp_path / RUN) == left
+    require_finite_files(tmp_path / RUN)
+    assert live(tmp_path).code == 0
+    assert differing(outcome(tmp_path / RUN), outcome(reference)) == []
+
+
+@linux
+@proves("G3", "EMNR")
+@pytest.mark.parametrize("command", ["sample", "encode", "evaluate"])
+def test_other_commands_tell_it_too_and_write_nothing(command: str, tmp_path: Path) -> None:
+    model = save_model(tmp_path / "model.safetensors")
+    words = {
+        "sample": ["sample", "--run", str(model), "--n", "3000000", "--format", "npz",
+                   "--condition", "label:1", "--out", "out.npz", "--batch-size", "3000000"],
+        "encode": ["encode", "digits:test", "--run", str(model), "--out", "out.npz"],
+        "evaluate": ["evaluate", "--run", str(model)],
+    }  # fmt: skip
+    spare = {"sample": 2**29, "encode": 2**20, "evaluate": 2**20}[command]
+    before = contents(tmp_path)
+    done = forked(tmp_path, [*words[command], "--quiet"], little_memory(spare))
+    assert (done.code, done.out) == (71, ""), done.err
+    require_advice(done)
+    streams = [str(tmp_path / "err"), str(tmp_path / "out")]
+    assert [name for name in changed(before, tmp_path) if name not in streams] == []
+    assert forked(tmp_path, ["sample", "--run", str(model), "--n", "1"]).code == 0
+
+
+@linux
+@proves("G3", "EM")
+@pytest.mark.parametrize("gigabytes", [0.3, 1, 2])
+def test_a_limit_that_torch_itself_does_not_fit_in_is_told(
+    gigabytes: float, tmp_path: Path
+) -> None:
+    line = f'ulimit -v {int(gigabytes * 2**20)}; exec "{sys.executable}" -m genctl "$@"'
+    done = subprocess.run(
+        ["bash", "-c", line, "genctl", "sample", "--run", "nothing.safetensors"],
+        capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )  # fmt: skip
+    if done.returncode == 66:
+        assert gigabytes > 1, "only where torch could be loaded"
+        return
+    assert done.returncode == 71, done.stderr
+    require_advice(Finished(done.returncode, done.stdout, done.stderr))

@@ -1,0 +1,152 @@
+"""Nothing that came in a file is run, and nothing is asked for on the network."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, program
+from life import SETTINGS, arguments
+from scorecard import proves
+
+OURS = sorted(path for part in ("genctl", "scripts") for path in (REPOSITORY / part).rglob("*.py"))
+BANNED_NAMES = {"eval", "exec", "pickle", "cPickle", "dill", "joblib", "marshal", "shelve",
+                "extractall", "unsafe_load", "full_load", "system", "popen"}  # fmt: skip
+BANNED_ARGUMENTS = {("weights_only", False), ("shell", True), ("allow_pickle", True)}
+
+
+def dangers(text: str) -> list[str]:
+    """What runs or unpacks foreign data in the module ``text``."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
+            found += sorted({str(name).split(".")[0] for name in names} & BANNED_NAMES)
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            is_method = isinstance(node.func, ast.Attribute)
+            harmless = called.endswith(".eval")  # torch's Module.eval() runs no text
+            if called.rpartition(".")[2] in BANNED_NAMES and not (is_method and harmless):
+                found.append(called)
+            safe_load = any(ast.unparse(word) == "weights_only=True" for word in node.keywords)
+            if called in ("yaml.load", "yaml.load_all") or (
+                called == "torch.load" and not safe_load
+            ):
+                found.append(called)
+            for argument in node.keywords:
+                if isinstance(argument.value, ast.Constant) and (
+                    (argument.arg, argument.value.value) in BANNED_ARGUMENTS
+                ):
+                    found.append(f"{argument.arg}={argument.value.value}")
+    return found
+
+
+@proves("H2", "M")
+@pytest.mark.parametrize(
+    "text",
+    ["import pickle", "from pickle import loads", "yaml.load(x)", "eval(x)", "builtins.exec(x)",
+     "torch.load(x)", "torch.load(x, weights_only=False)", "np.load(x, allow_pickle=True)",
+     "z.extractall()", "subprocess.run(x, shell=True)", "os.system(x)"],
+)  # fmt: skip
+def test_a_danger_would_be_found(text: str) -> None:
+    assert dangers(text)
+
+
+@proves("H2", "EMN")
+@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_nothing_runs_or_unpacks_foreign_data(path: Path) -> None:
+    assert dangers(path.read_text()) == []
+
+
+# -- H2: nothing is asked for on the network ------------------------------------------------------
+
+BAN = """
+import os, sys
+
+def hear(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
+        with open(os.environ["STRAY"], "a") as file:
+            file.write(f"{event} {arguments}\\n")
+        raise OSError("there is no network here")
+
+sys.addaudithook(hear)
+"""
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> dict[str, str]:
+    """An environment without network, with a home that nothing can be written to."""
+    (tmp_path / "ban").mkdir()
+    (tmp_path / "ban" / "sitecustomize.py").write_text(BAN)
+    return {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "ban"), str(REPOSITORY)]),
+        "STRAY": str(tmp_path / "stray"),
+        "HOME": "/dev/null/home",
+        "XDG_CACHE_HOME": "/dev/null/cache",
+        "XDG_DATA_HOME": "/dev/null/data",
+    }
+
+
+def test_a_stray_connection_would_be_heard(nowhere: dict[str, str], tmp_path: Path) -> None:
+    code = "import urllib.request as r; r.urlopen('http://127.0.0.1:9/')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | nowhere, check=False, capture_output=True
+    )
+    assert done.returncode == 1
+    assert "socket." in (tmp_path / "stray").read_text()
+
+
+@proves("H2", "ENR")
+def test_train_sample_and_encode_need_neither_network_nor_home(
+    nowhere: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    lines = [
+        arguments("--quiet", settings=(*SETTINGS, "training.images=64")),
+        ["sample", "--n", "2", "--out", "a.png", "--quiet"],
+        ["encode", "digits:test[0:9]", "--out", "codes.npz", "--quiet"],
+        ["runs", "--quiet"],
+        ["reproduce", "a.png", "--quiet"],
+    ]
+    for line in lines:
+        done = program(*line, cwd=folder, **nowhere)
+        assert (done.code, done.err) == (0, ""), line
+    assert not (tmp_path / "stray").exists()
+    assert {path.name for path in folder.iterdir()} == {
+        "runs", "a.png", "a.again.png", "codes.npz",
+    }  # fmt: skip
+
+
+@proves("H2", "EMN")
+def test_what_does_need_a_home_or_a_network_says_so(
+    nowhere: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    line = arguments("--quiet", settings=(*SETTINGS, "training.images=64"))
+    assert program(*line, cwd=folder, **nowhere).code == 0
+    judged = program("evaluate", cwd=folder, **nowhere, GENCTL_CACHE="")
+    assert judged.code == 73
+    assert "set GENCTL_CACHE" in judged.err
+    downloaded = program("train", "--config", "fashion_cgan", "--quiet", cwd=folder, **nowhere,
+                         GENCTL_DATA="data")  # fmt: skip
+    assert downloaded.code == 69
+    assert "digits_cgan" in downloaded.err
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="Linux can take the network away")
+def test_sample_works_where_the_system_has_no_network_at_all(
+    nowhere: dict[str, str], tmp_path: Path
+) -> None:
+    if subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody leave the network")
+    line = arguments("--quiet", settings=(*SETTINGS, "training.images=64"))
+    done = subprocess.run(
+        ["unshare", "-rn", sys.executable, "-m", "genctl", *line], cwd=tmp_path, check=False,
+        capture_output=True, text=True, env=os.environ | nowhere, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
