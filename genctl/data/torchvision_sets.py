@@ -80,10 +80,7 @@ class TorchvisionSet(Data):
         if not count:
             raise BadContent(f"{what}: it has no images; {way_out}")
         if not 0 <= int(labels.min()) <= int(labels.max()) < len(classes):
-            raise BadContent(
-                f"{what}: it has labels from {labels.min()} to {labels.max()} but {len(classes)} "
-                f"classes; {way_out}"
-            )
+            raise BadContent(f"{what}: it has labels beyond its {len(classes)} classes; {way_out}")
 
     def arguments(self, split: Split) -> dict[str, Any]:
         """What torchvision's class is called with besides the folder."""
@@ -102,9 +99,12 @@ class TorchvisionSet(Data):
         if found is None:
             try:
                 download(
-                    dataset, self.arguments(split), self.folder,
-                    is_complete=lambda: self._found(dataset, split) is not None, check=self._check,
-                )  # fmt: skip
+                    dataset,
+                    self.arguments(split),
+                    self.folder,
+                    is_complete=lambda: self._found(dataset, split) is not None,
+                    check=lambda root: self.model_copy(update={"root": str(root)}).verify(),
+                )
             except (RuntimeError, OSError) as error:
                 raise Unavailable(
                     f"cannot download {self.kind}: {_reason(error)}; put "
@@ -127,9 +127,6 @@ class TorchvisionSet(Data):
             if "Dataset not found" in str(error):
                 return None
             raise BadContent(self._damaged(error)) from None
-
-    def _check(self, folder: Path) -> None:
-        self.model_copy(update={"root": str(folder)}).verify()
 
     def _damaged(self, error: Exception) -> str:
         return (

@@ -20,6 +20,7 @@ from life import (
     outcome,
 )
 from models import save_model
+from PIL import Image
 from refusal import changed, contents, require_finite_files
 from scorecard import proves
 
@@ -93,20 +94,24 @@ def test_a_gpu_without_memory_leaves_the_last_checkpoint_and_the_same_line_goes_
     assert differing(outcome(tmp_path / RUN), outcome(reference)) == []
 
 
+COMMANDS = {
+    "sample": ("sample", "--n", "3000000", "--format", "npz", "--condition", "label:1", "--out",
+               "out.npz", "--batch-size", "3000000"),
+    "sample for a large picture": ("sample", "--condition", "large.png", "--out", "out.png"),
+    "encode a large picture": ("encode", "large.png", "--out", "out.npz"),
+}  # fmt: skip
+
+
 @linux
 @proves("G3", "EMNR")
-@pytest.mark.parametrize("command", ["sample", "encode", "evaluate"])
-def test_other_commands_tell_it_too_and_write_nothing(command: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", COMMANDS)
+def test_other_commands_tell_it_too_and_write_nothing(what: str, tmp_path: Path) -> None:
     model = save_model(tmp_path / "model.safetensors")
-    words = {
-        "sample": ["sample", "--run", str(model), "--n", "3000000", "--format", "npz",
-                   "--condition", "label:1", "--out", "out.npz", "--batch-size", "3000000"],
-        "encode": ["encode", "digits:test", "--run", str(model), "--out", "out.npz"],
-        "evaluate": ["evaluate", "--run", str(model)],
-    }  # fmt: skip
-    spare = {"sample": 2**29, "encode": 2**20, "evaluate": 2**20}[command]
+    Image.new("RGB", (6000, 6000)).save(tmp_path / "large.png")
+    words = [*COMMANDS[what], "--run", str(model), "--quiet"]
+    spare = 2**29 if what == "sample" else 30 * 2**20
     before = contents(tmp_path)
-    done = forked(tmp_path, [*words[command], "--quiet"], little_memory(spare))
+    done = forked(tmp_path, words, little_memory(spare))
     assert (done.code, done.out) == (71, ""), done.err
     require_advice(done)
     streams = [str(tmp_path / "err"), str(tmp_path / "out")]
