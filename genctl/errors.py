@@ -109,7 +109,8 @@ def explained(error: Exception) -> GenctlError | None:
     is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     if is_memory or any(sign in str(error) for sign in FULL_MEMORY):
         return OutOfMemory(
-            "out of memory: ask for fewer images at a time (training.batch_size, --batch-size, --n)"
+            "out of memory: the work does not fit; ask for fewer images at a time "
+            "(training.batch_size, --batch-size, --n), or allow the process more"
         )
     if not isinstance(error, OSError) or error.filename is None:
         return None

@@ -62,6 +62,8 @@ def read_codes(path: Path) -> Tensor:
         MissingInput, BadContent: it is not there, or no such file.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise MissingInput(f"cannot read {path}: not a file; give one that `encode` wrote")
         with ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
             if unpacked > LARGEST_RATIO * path.stat().st_size:
@@ -70,7 +72,7 @@ def read_codes(path: Path) -> Tensor:
                 )
         with np.load(path, allow_pickle=False) as file:
             codes = file["codes"]
-    except BadContent:
+    except (BadContent, MissingInput):
         raise
     except FileNotFoundError:
         raise MissingInput(f"cannot read {path}: no such file; check the path") from None

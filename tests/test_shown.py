@@ -1,6 +1,7 @@
 """What may follow --condition, and what is said of what may not."""
 
 import io
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -176,10 +177,13 @@ def test_what_cannot_be_shown_is_a_usage_error(spec: str, trained: TrainedModel)
 
 
 @pytest.mark.parametrize(
-    "spec", ["none.png", "none.npz", "none.npz[3]", "*.bmp", "empty", "x" * 300]
+    "spec",
+    ["none.png", "none.npz", "none.npz[3]", "*.bmp", "empty", "x" * 300, "pipe.npz", "pipe.png"],
 )
-def test_what_is_not_there_is_missing(spec: str, trained: TrainedModel) -> None:
+def test_what_is_not_there_or_no_file_is_missing(spec: str, trained: TrainedModel) -> None:
     Path("empty").mkdir()
+    os.mkfifo("pipe.npz")
+    os.mkfifo("pipe.png")
     with pytest.raises(MissingInput):
         named(trained, spec)
 

@@ -44,7 +44,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Lin
 def require_advice(done: Finished) -> None:
     (line,) = [line for line in done.err.splitlines() if "genctl: error:" in line]
     assert "memory" in line
-    assert "; " in line or "ask for fewer images at a time" in line, "a way out"
+    assert "; " in line, "a way out"
     assert "Traceback" not in done.err
 
 
@@ -121,18 +121,13 @@ def test_other_commands_tell_it_too_and_write_nothing(what: str, tmp_path: Path)
 
 @linux
 @proves("G3", "EM")
-@pytest.mark.parametrize("gigabytes", [0.3, 1, 2])
-def test_a_limit_that_torch_itself_does_not_fit_in_is_told(
-    gigabytes: float, tmp_path: Path
-) -> None:
-    line = f'ulimit -v {int(gigabytes * 2**20)}; exec "{sys.executable}" -m genctl "$@"'
+def test_a_limit_that_not_even_torch_fits_in_is_told(tmp_path: Path) -> None:
+    line = f'ulimit -v 300000; exec "{sys.executable}" -m genctl "$@"'
+    (tmp_path / "model.safetensors").write_bytes(b"")
     done = subprocess.run(
-        ["bash", "-c", line, "genctl", "sample", "--run", "nothing.safetensors"],
+        ["bash", "-c", line, "genctl", "sample", "--run", "model.safetensors"],
         capture_output=True, text=True, cwd=tmp_path, check=False, timeout=120,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip
-    if done.returncode == 66:
-        assert gigabytes > 1, "only where torch could be loaded"
-        return
     assert done.returncode == 71, done.stderr
     require_advice(Finished(done.returncode, done.stdout, done.stderr))
