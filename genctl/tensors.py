@@ -119,7 +119,8 @@ def _content(path: Path) -> tuple[bytes, dict[str, str]]:
                 raise BadContent(
                     f"cannot use {path}: {size - expected:,} bytes follow its end; get it again"
                 )
-            content = start + file.read()
+            file.seek(0)
+            content = file.read()
     except OSError as error:
         raise MissingInput(f"cannot read {path}: {error.strerror}; check the path") from None
     return content, dict(header.get("__metadata__") or {})

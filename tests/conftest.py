@@ -79,6 +79,25 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file that nobody trained. Do not write."""
+    from models import save_model
+
+    return save_model(tmp_path_factory.mktemp("whole") / "model.safetensors")
+
+
+@pytest.fixture(scope="session")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run directory of a short run that nothing happened to. Do not write."""
+    from life import live
+
+    folder = tmp_path_factory.mktemp("untouched")
+    done = live(folder)
+    assert done.code == 0, done.err
+    return folder / "runs" / "run"
+
+
+@pytest.fixture(scope="session")
 def mnist_root() -> Path:
     """The folder of the real MNIST; the test is skipped where it is absent."""
     if not (MNIST / "MNIST" / "raw" / "train-images-idx3-ubyte").exists():

@@ -8,7 +8,6 @@ import pytest
 import torch
 from conftest import program
 from forge import header, with_header
-from models import save_model
 from safetensors.torch import load_file, save_file
 
 from genctl import model_file
@@ -17,11 +16,6 @@ from genctl.model import DRAWING, Model
 from genctl.weights import prefixed
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model") / "model.safetensors")
 
 
 def refuse(path: Path, why: str | None = None) -> None:

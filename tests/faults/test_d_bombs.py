@@ -14,17 +14,11 @@ import torch
 from conftest import Finished, Run
 from forge import header, rewritten, with_header
 from life import forked, little_memory
-from models import save_model
 from refusal import changed, contents, require_line, still_draws
 from scorecard import proves
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 SPARE = 200 * 2**20  # bytes that a refusal may take
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model") / "model.safetensors")
 
 
 def claimed(whole: bytes, *shape: int, end: int) -> bytes:

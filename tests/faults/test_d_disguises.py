@@ -16,18 +16,12 @@ import torch
 from conftest import Run
 from forge import Payload, disguises, header, header_end, with_header
 from life import differing, live, outcome, signalled
-from models import save_model
 from refusal import commands, refuse, still_draws
 from scorecard import proves
 
 from genctl.files import PREFIX
 
 WHAT = tuple(disguises(Path("canary")))
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model") / "model.safetensors")
 
 
 @pytest.fixture
@@ -86,14 +80,6 @@ def test_a_pickle_in_a_file_of_codes_is_refused(
     still_draws(genctl, whole)
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What is left of an uninterrupted run."""
-    folder = tmp_path_factory.mktemp("reference")
-    assert live(folder).code == 0
-    return outcome(folder / "runs" / "run")
-
-
 @pytest.fixture
 def interrupted(tmp_path: Path) -> Path:
     """The run directory of a run that was asked to stop."""
@@ -103,7 +89,7 @@ def interrupted(tmp_path: Path) -> Path:
 
 @proves("D1", "NR")
 def test_a_resumed_run_puts_planted_pickles_aside_and_is_the_same_run(
-    canary: Path, interrupted: Path, reference: dict[str, Any]
+    canary: Path, interrupted: Path, untouched: Path
 ) -> None:
     planted = {
         interrupted / "checkpoints" / f"{10**8 + number:09d}.safetensors": content
@@ -116,7 +102,7 @@ def test_a_resumed_run_puts_planted_pickles_aside_and_is_the_same_run(
     assert done.err.count("genctl: warning: cannot use ") == len(planted)
     for path, content in planted.items():
         assert path.with_suffix(".damaged").read_bytes() == content
-    assert differing(outcome(interrupted), reference) == []
+    assert differing(outcome(interrupted), outcome(untouched)) == []
 
 
 # -- D2: cut and grown ----------------------------------------------------------------------------
@@ -158,9 +144,7 @@ def test_a_file_of_another_length_is_refused_with_both_lengths(
 
 
 @proves("D2", "NR")
-def test_a_resumed_run_does_without_cut_checkpoints(
-    interrupted: Path, reference: dict[str, Any]
-) -> None:
+def test_a_resumed_run_does_without_cut_checkpoints(interrupted: Path, untouched: Path) -> None:
     newest = max((interrupted / "checkpoints").glob("*.safetensors"))
     cuts = list(sizes(newest.read_bytes()).values())
     for number, content in enumerate(cuts):
@@ -168,7 +152,7 @@ def test_a_resumed_run_does_without_cut_checkpoints(
     done = live(interrupted.parent.parent)
     assert done.code == 0, done.err
     assert done.err.count("going on from the checkpoint before it") == len(cuts)
-    assert differing(outcome(interrupted), reference) == []
+    assert differing(outcome(interrupted), outcome(untouched)) == []
     assert list(interrupted.rglob(f"{PREFIX}*")) == []
 
 
@@ -192,9 +176,7 @@ def test_each_of_fifty_flipped_bits_is_refused(genctl: Run, whole: Path, tmp_pat
 
 
 @proves("D3", "NR")
-def test_a_resumed_run_does_without_flipped_checkpoints(
-    interrupted: Path, reference: dict[str, Any]
-) -> None:
+def test_a_resumed_run_does_without_flipped_checkpoints(interrupted: Path, untouched: Path) -> None:
     newest, chance = max((interrupted / "checkpoints").glob("*.safetensors")), random.Random(3)
     content = newest.read_bytes()
     for number in range(50):
@@ -204,7 +186,7 @@ def test_a_resumed_run_does_without_flipped_checkpoints(
     done = live(interrupted.parent.parent)
     assert done.code == 0, done.err
     assert done.err.count("SHA-256 mismatch") == 50
-    assert differing(outcome(interrupted), reference) == []
+    assert differing(outcome(interrupted), outcome(untouched)) == []
 
 
 def test_blanks_that_fill_up_a_header_are_no_content(whole: Path) -> None:

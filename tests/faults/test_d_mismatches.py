@@ -7,15 +7,8 @@ import pytest
 import torch
 from conftest import Run
 from forge import Change, rewritten
-from models import save_model
 from refusal import commands, refuse, still_draws
 from scorecard import proves
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model") / "model.safetensors")
-
 
 CHANGES: dict[str, Change] = {
     "missing weight": lambda found, facts: found.pop("model.roles.generator.first.weight"),

@@ -9,18 +9,11 @@ import pytest
 import torch
 from conftest import Finished, Run
 from forge import rewritten
-from models import save_model
 from refusal import commands, contents, refuse
 from scorecard import proves
 
 from genctl.data.digits import Digits
 from genctl.images import picture_of
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model") / "model.safetensors")
-
 
 HOSTILE = ("../../../x", "/etc/passwd", "a\nb", "\x1b[31mred\x1b[2J", "x" * 1_000_000,
            "\u202egnp.exe", "аdmin", "", ".", "..")  # fmt: skip
@@ -47,7 +40,6 @@ def test_words_of_a_model_are_shown_as_text_and_write_only_what_was_asked(
     genctl: Run, hostile: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "here").mkdir()
-    monkey = pytest.MonkeyPatch()
     before = contents(tmp_path)
     done = genctl(
         "sample", "--run", hostile, "--n", 10, "--format", "png", "--out", "here/pictures"
@@ -67,7 +59,6 @@ def test_words_of_a_model_are_shown_as_text_and_write_only_what_was_asked(
         assert known.code == (0 if len(name) < 80 else 2)
         terminal_is_safe(known)
     assert set(contents(tmp_path)) - set(before) - written == {tmp_path / "here" / "one.npz"}
-    monkey.undo()
 
 
 @proves("D9", "NR")

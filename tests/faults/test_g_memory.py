@@ -30,14 +30,6 @@ RUN = Path("runs") / "run"
 STEP = 20  # after the checkpoints of 128 and 256 images
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An uninterrupted run. Do not write."""
-    folder = tmp_path_factory.mktemp("reference")
-    assert live(folder).code == 0
-    return folder / RUN
-
-
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 
 
@@ -81,7 +73,7 @@ MOMENTS: dict[str, tuple[Happening, list[str]]] = {
 @proves("G3", "EMNR")
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_gpu_without_memory_leaves_the_last_checkpoint_and_the_same_line_goes_on(
-    moment: str, reference: Path, tmp_path: Path
+    moment: str, untouched: Path, tmp_path: Path
 ) -> None:
     happening, left = MOMENTS[moment]
     done = live(tmp_path, happening=happening)
@@ -91,7 +83,7 @@ def test_a_gpu_without_memory_leaves_the_last_checkpoint_and_the_same_line_goes_
     assert checkpoints(tmp_path / RUN) == left
     require_finite_files(tmp_path / RUN)
     assert live(tmp_path).code == 0
-    assert differing(outcome(tmp_path / RUN), outcome(reference)) == []
+    assert differing(outcome(tmp_path / RUN), outcome(untouched)) == []
 
 
 COMMANDS = {

@@ -76,18 +76,10 @@ POISONS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An uninterrupted run. Do not write."""
-    folder = tmp_path_factory.mktemp("reference")
-    assert live(folder).code == 0
-    return folder / RUN
-
-
 @proves("G1", "EMNR")
 @pytest.mark.parametrize("poison", POISONS)
 def test_what_diverges_ends_with_its_last_good_weights_and_is_not_tried_again(
-    poison: Callable[[Trainer], None], reference: Path, tmp_path: Path
+    poison: Callable[[Trainer], None], untouched: Path, tmp_path: Path
 ) -> None:
     done = live(tmp_path, happening=after_step(STEP, poison))
     assert done.code == done.json["exit_code"] == 3
@@ -104,7 +96,7 @@ def test_what_diverges_ends_with_its_last_good_weights_and_is_not_tried_again(
     assert [name for name in changed(before, run) if "/." not in name] == []
     (run / "result.json").unlink()  # who knows better may go on from there: the same run
     assert live(tmp_path).code == 0
-    assert differing(outcome(run), outcome(reference)) == []
+    assert differing(outcome(run), outcome(untouched)) == []
 
 
 @proves("G1", "EMN")
@@ -155,12 +147,12 @@ def pixels(path: Path) -> bytes:
 
 @proves("G2", "N")
 def test_another_seed_gives_another_run_and_other_pictures(
-    genctl: Run, reference: Path, tmp_path: Path
+    genctl: Run, untouched: Path, tmp_path: Path
 ) -> None:
     assert live(tmp_path, "--set", "training.seed=1").code == 0
-    different = differing(outcome(tmp_path / RUN), outcome(reference))
+    different = differing(outcome(tmp_path / RUN), outcome(untouched))
     assert {"checkpoint", "metrics", "samples", "model"} <= set(different)
     for seed in (0, 1):
-        words = ("--run", reference, "--n", 4, "--condition", "label:1", "--seed", seed)
+        words = ("--run", untouched, "--n", 4, "--condition", "label:1", "--seed", seed)
         assert genctl("sample", *words, "--out", f"{seed}.png").code == 0
     assert pixels(tmp_path / "0.png") != pixels(tmp_path / "1.png")
