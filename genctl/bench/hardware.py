@@ -9,8 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from genctl.bench.race import synchronize
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+from genctl.devices import DTYPES
 
 
 def matrix_peak(precision: str, device: torch.device, seconds: float = 1.0) -> float:

@@ -11,6 +11,7 @@ from genctl import __version__
 from genctl.cli import configs
 from genctl.cli.bench import bench
 from genctl.cli.console import console
+from genctl.cli.doctor import doctor
 from genctl.cli.encode import encode
 from genctl.cli.evaluate import evaluate
 from genctl.cli.reproduce import reproduce
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, encode, evaluate, reproduce, runs, bench):
+for command in (train, sample, encode, evaluate, reproduce, runs, bench, doctor):
     app.command()(command)
 app.add_typer(configs.app, name="configs")
 

@@ -81,10 +81,15 @@ def _alone(path: Path, listener: Listener) -> Iterator[None]:
 
 
 def cache_path(identity: str) -> Path:
-    """Where the judge of images of this digest is kept; $GENCTL_CACHE moves it."""
+    """Where the judge of images of this digest is kept."""
+    return cache_folder() / f"{identity[:16]}-v{VERSION}.safetensors"
+
+
+def cache_folder() -> Path:
+    """Where judges are kept; $GENCTL_CACHE moves it."""
     chosen = os.environ.get("GENCTL_CACHE")
     root = Path(chosen).expanduser() if chosen else user_cache_path("genctl")
-    return root / "judges" / f"{identity[:16]}-v{VERSION}.safetensors"
+    return root / "judges"
 
 
 def _train(
