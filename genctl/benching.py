@@ -14,14 +14,14 @@ import torch
 from genctl import config as configs
 from genctl import model_file
 from genctl.bench import drawing
-from genctl.bench.hardware import DTYPES, flops, matrix_peak
+from genctl.bench.hardware import flops, matrix_peak
 from genctl.bench.own import OwnLoop
 from genctl.bench.plain import PlainLoop
 from genctl.bench.race import race
 from genctl.bench.startup import start_times
 from genctl.config import Config
 from genctl.data.base import Images
-from genctl.devices import choose_precision, device_name, quick_denormals
+from genctl.devices import DTYPES, choose_precision, device_name, quick_denormals
 from genctl.framing import Framing
 from genctl.judge.listener import Listener
 from genctl.layers.sphere import to_sphere
@@ -123,10 +123,11 @@ def _sample(
     listener: Listener,
 ) -> dict[str, Any]:
     """Images drawn a second: genctl and the plain loop."""
-    trained = model_file.read(_write_model(config, folder), device)
+    trained, plain = (model_file.read(_write_model(config, folder), device) for _ in range(2))
+    plain.model.to(memory_format=torch.contiguous_format)  # as everyone leaves it
     rivals = {
         "genctl": lambda: drawing.own(trained, DRAWN),
-        "plain": lambda: drawing.plain(trained, DRAWN, device),
+        "plain": lambda: drawing.plain(plain, DRAWN, device),
     }
     told = partial(listener.progress, f"drawing with {source}")
     told(0.0)

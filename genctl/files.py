@@ -4,7 +4,9 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from genctl.errors import CannotCreate, WriteFailed
 
@@ -21,21 +23,27 @@ def write_whole(path: Path, content: bytes) -> None:
         CannotCreate: the folder is missing, or may not be written to.
         WriteFailed: the disk is full, or writing failed half-way.
     """
+    write_streamed(path, lambda file: file.write(content), len(content))
+
+
+def write_streamed(path: Path, write: Callable[[IO[bytes]], object], size: int) -> None:
+    """The same for what is too large to be held: ``write`` writes it, about ``size`` bytes."""
     try:
         if path.is_dir():
             raise CannotCreate(f"cannot write {path}: it is a folder; give a file name")
         if _is_stream(path):
-            path.write_bytes(content)
+            with path.open("wb") as file:
+                write(file)
             return
         path = path.resolve()
-        _require_space(path, len(content))
-        _replace(path, content)
+        _require_space(path, size)
+        _replace(path, write)
     except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
         raise CannotCreate(
             f"cannot write {path}: {error.strerror}; choose a folder that can be written to"
         ) from None
     except OSError as error:
-        raise WriteFailed(_no_room(path, str(error.strerror), len(content))) from None
+        raise WriteFailed(_no_room(path, str(error.strerror), size)) from None
 
 
 def _is_stream(path: Path) -> bool:
@@ -45,11 +53,11 @@ def _is_stream(path: Path) -> bool:
     return path.exists() and (opened or not path.is_file())
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     handle, name = tempfile.mkstemp(prefix=PREFIX, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            write(file)
             file.flush()
             os.fchmod(file.fileno(), 0o666 & ~_umask())
             os.fsync(file.fileno())

@@ -24,6 +24,7 @@ class Model(nn.Module):
         super().__init__()
         self.condition = config.condition
         self.z_width = config.networks.z_width
+        self.precision = config.training.precision
         shape, width = config.data.shape, config.condition.code_width
         told = config.condition.critic_width(classes)
         self.critic_classes = config.condition.critic_classes(classes)

@@ -79,7 +79,7 @@ def read(path: Path, device: torch.device) -> TrainedModel:
     with Unfilled():
         model = Model(facts.config, len(facts.classes), DRAWING)
     load_weights(model, weights, path)
-    model.to(device).eval().requires_grad_(False)
+    model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
     width = facts.config.condition.code_width
     class_codes = _codes(CODES[0], content, (len(facts.classes), width), path)
     typical_codes = _codes(CODES[1], content, (-1, width), path)

@@ -5,15 +5,18 @@ All work is therefore done in *lanes* of one fixed size, the last one filled up 
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
 
+from genctl.devices import autocast, choose_precision
 from genctl.images import to_bytes
 from genctl.model import Model
 from genctl.randomness import generator
 
-LANE = 64  # images; on a GPU more would be faster, but a picture must not depend on it
+LANE = 64  # images on a CPU, where more are no faster
+WIDE_LANE = 1024  # on anything else, which would idle with fewer
 BLOCK = 256  # samples whose noise is drawn together
 
 
@@ -39,26 +42,47 @@ def shares(first: int, count: int, steps: int) -> Tensor:
 
 
 def draw(model: Model, z: Tensor, codes: Tensor) -> Tensor:
-    """z (N, z) and codes (N, width) -> pixels (N, C, H, W) uint8 on the CPU."""
-    return in_lanes(lambda z, code: to_bytes(model.generate(z, code)).cpu(), model, z, codes)
+    """z (N, z) and codes (N, width) -> pixels (N, C, H, W) uint8 on the CPU.
+
+    Computed in bfloat16 where that is quicker, unless the model was trained in fp32 on purpose.
+    """
+    device = device_of(model)
+    precision = "fp32" if model.precision == "fp32" else _automatic(device)
+    with autocast(precision, device):
+        return in_lanes(lambda z, code: to_bytes(model.generate(z, code)), model, z, codes)
 
 
 def encode(model: Model, shown: Tensor) -> Tensor:
     """What is shown (N, ...) -> codes (N, width) on the CPU."""
-    return in_lanes(lambda shown: model.encode(shown).cpu(), model, shown)
+    return in_lanes(model.encode, model, shown)
 
 
 @torch.inference_mode()
 def in_lanes(work: Callable[..., Tensor], model: Model, *inputs: Tensor) -> Tensor:
-    """Apply ``work`` to lanes of ``inputs`` on the model's device, and join the results."""
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    results = []
-    for first in range(0, len(inputs[0]), LANE):
-        lanes = [tensor[first : first + LANE] for tensor in inputs]
-        count = len(lanes[0])
-        filled = [
-            torch.cat([lane, lane.new_zeros(LANE - count, *lane.shape[1:])]).to(device)
-            for lane in lanes
-        ]
-        results.append(work(*filled)[:count])
-    return torch.cat(results)
+    """Apply ``work`` to lanes of ``inputs`` on the model's device; the results, on the CPU."""
+    device, count = device_of(model), len(inputs[0])
+    lane = lane_of(device)
+    missing = -count % lane
+    filled = [
+        torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])]).to(device)
+        for tensor in inputs
+    ]
+    results = [
+        work(*lanes) for lanes in zip(*(tensor.split(lane) for tensor in filled), strict=True)
+    ]
+    return torch.cat(results)[:count].cpu()
+
+
+def lane_of(device: torch.device) -> int:
+    """How many images are computed together."""
+    return LANE if device.type == "cpu" else WIDE_LANE
+
+
+def device_of(model: Model) -> torch.device:
+    """Where the model's weights lie."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+@cache
+def _automatic(device: torch.device) -> str:
+    return choose_precision("auto", device)

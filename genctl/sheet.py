@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from genctl import files, images
+from genctl import arrays, files, images
+from genctl.arrays import Told
 from genctl.drawing import Drawing, Order
 from genctl.errors import BadContent, CannotCreate, UsageError
 from genctl.model_file import TrainedModel
@@ -43,8 +43,10 @@ def provenance(order: Order, trained: TrainedModel, sample: int | None = None) -
     return Provenance(_command(order, path), path, trained.digest, order, sample)
 
 
-def write(drawing: Drawing, path: Path, form: Format, batch_size: int) -> None:
-    """Write a drawing; one PNG for each image is written as soon as it is drawn.
+def write(
+    drawing: Drawing, path: Path, form: Format, batch_size: int, told: Told = lambda share: None
+) -> None:
+    """Write a drawing; arrays and single pictures while others are still to be drawn.
 
     Raises:
         UsageError: a sheet would be too large.
@@ -53,16 +55,17 @@ def write(drawing: Drawing, path: Path, form: Format, batch_size: int) -> None:
     if path.parent != Path():
         files.make_folder(path.parent)
     if form == "png":
-        _write_pictures(drawing, path, batch_size)
+        _write_pictures(drawing, path, batch_size, told)
         return
-    _require_size(drawing, form)
+    if form == "npz":
+        arrays.write(drawing, path, batch_size, told)
+        return
+    _require_size(drawing)
     pixels = drawing.pixels(batch_size)
     if form == "grid":
         content = images.png(
             layout(drawing, pixels), text(provenance(drawing.order, drawing.trained))
         )
-    elif form == "npz":
-        content = npz_bytes(drawing, pixels)
     else:
         content = moving(drawing, pixels, path.suffix.lower())
     files.write_whole(path, content)
@@ -94,20 +97,6 @@ def _rows(drawing: Drawing, samples: list[list[Tensor]]) -> list[list[Tensor]]:
     return [[own[row] for own in samples if row < len(own)] for row in range(deepest)]
 
 
-def npz_bytes(drawing: Drawing, pixels: Tensor) -> bytes:
-    """images (N, H, W, C) uint8, seed, index and conditions (N,) as the bytes of an npz file."""
-    names = np.array([one.name for one in drawing.shown], dtype=np.str_)
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        images=pixels.permute(0, 2, 3, 1).numpy(),
-        seed=np.full(len(drawing), drawing.order.seed, dtype=np.int64),
-        index=np.concatenate([np.arange(count, dtype=np.int64) for count in drawing.counts]),
-        conditions=names.repeat(drawing.counts),
-    )
-    return buffer.getvalue()
-
-
 def moving(drawing: Drawing, pixels: Tensor, suffix: str) -> bytes:
     """A walk there and back as an animated GIF or PNG, every condition at once."""
     from PIL import Image
@@ -134,7 +123,7 @@ def moving(drawing: Drawing, pixels: Tensor, suffix: str) -> bytes:
     return buffer.getvalue()
 
 
-def _write_pictures(drawing: Drawing, folder: Path, batch_size: int) -> None:
+def _write_pictures(drawing: Drawing, folder: Path, batch_size: int, told: Told) -> None:
     if folder.is_dir() and any(folder.iterdir()):
         raise CannotCreate(f"cannot write {folder}: the folder is not empty; name another --out")
     files.make_folder(folder)
@@ -144,11 +133,12 @@ def _write_pictures(drawing: Drawing, folder: Path, batch_size: int) -> None:
             facts = provenance(drawing.order, drawing.trained, number)
             files.write_whole(folder / f"{number:06d}.png", images.png(pixels, text(facts)))
             number += 1
+        told(number / len(drawing))
 
 
-def _require_size(drawing: Drawing, form: Format) -> None:
+def _require_size(drawing: Drawing) -> None:
     side = drawing.trained.facts.config.data.image_size
-    if form != "npz" and len(drawing) * side**2 > images.MOST_PIXELS:
+    if len(drawing) * side**2 > images.MOST_PIXELS:
         raise UsageError(
             f"--n {drawing.order.n}: {len(drawing):,} images are too many for one picture; use "
             "--format png or npz"
@@ -189,7 +179,7 @@ def redraw(drawing: Drawing, facts: Provenance, batch_size: int) -> Tensor:
         BadContent: they speak of a sample that there is not.
     """
     if facts.sample is None:
-        _require_size(drawing, "grid")
+        _require_size(drawing)
         return layout(drawing, drawing.pixels(batch_size))
     if not 0 <= facts.sample < len(drawing):
         raise BadContent(f"cannot reproduce sample {facts.sample} of {len(drawing)}: damaged text")

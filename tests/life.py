@@ -151,9 +151,9 @@ def disk_full_at(name: str) -> Happening:
         writing: list[str] = []
         replace = files._replace
 
-        def noted(path: Path, content: bytes) -> None:
+        def noted(path: Path, write: Any) -> None:
             writing[:] = [path.name]
-            replace(path, content)
+            replace(path, write)
 
         files._replace, os.fsync = noted, full
 

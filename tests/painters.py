@@ -15,6 +15,7 @@ class Painter(Model):
     """A model without networks; z is one number."""
 
     z_width = 1
+    precision = "auto"
 
     def __init__(self, condition: Condition) -> None:
         nn.Module.__init__(self)

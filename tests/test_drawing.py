@@ -3,6 +3,7 @@
 import io
 import math
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ from models import save_model
 from PIL import Image
 from torch import Tensor
 
-from genctl import drawing, images, model_file, sampling, sheet
+from genctl import arrays, drawing, files, images, model_file, sampling, sheet
 from genctl.data.digits import Digits
 from genctl.drawing import Drawing, Order
-from genctl.errors import BadContent, CannotCreate, OutOfMemory, UsageError
+from genctl.errors import BadContent, CannotCreate, UsageError, WriteFailed
 from genctl.model_file import TrainedModel
 
 GAP, LEAD = 2, 4
@@ -97,15 +98,53 @@ def test_a_mix_has_one_z_and_both_ends(trained: TrainedModel) -> None:
     assert (drawn.pixels(3)[[0, 3]].int() - ends.int()).abs().max() <= 1
 
 
-def test_npz_is_condition_major_and_says_what_each_image_is(trained: TrainedModel) -> None:
+def test_npz_is_condition_major_and_says_what_each_image_is(
+    trained: TrainedModel, tmp_path: Path
+) -> None:
     drawn = draw(trained, "label:3", "digits:test[0]", n=3, seed=5)
     pixels = drawn.pixels(100)
-    with np.load(io.BytesIO(sheet.npz_bytes(drawn, pixels)), allow_pickle=False) as file:
+    sheet.write(drawn, tmp_path / "a.npz", "npz", batch_size=4)
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
         assert file["images"].shape == (6, 16, 16, 1)
         assert np.array_equal(file["images"][..., 0], pixels[:, 0].numpy())
         assert file["seed"].tolist() == [5] * 6
         assert file["index"].tolist() == [0, 1, 2, 0, 1, 2]
         assert file["conditions"].tolist() == ["label:3"] * 3 + ["digits:test[0]"] * 3
+
+
+def test_the_npz_is_the_one_that_numpy_writes_of_the_whole(
+    trained: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "CHUNK", 3)
+    drawn = draw(trained, n=23, seed=5)
+    sheet.write(drawn, tmp_path / "a.npz", "npz", batch_size=4)
+    kinds = [f"label:{label}" for label in range(10)]
+    np.savez(
+        tmp_path / "b.npz",
+        images=drawn.pixels(100).permute(0, 2, 3, 1).numpy(),
+        seed=np.full(23, 5),
+        index=np.concatenate([np.arange(count) for count in drawn.counts]),
+        conditions=np.repeat(kinds, drawn.counts),
+    )
+    with ZipFile(tmp_path / "a.npz") as one, ZipFile(tmp_path / "b.npz") as other:
+        assert one.namelist() == other.namelist()
+        assert [one.read(name) == other.read(name) for name in other.namelist()] == [True] * 4
+
+
+def test_an_npz_is_written_while_its_images_are_drawn(
+    trained: TrainedModel, tmp_path: Path
+) -> None:
+    drawn, there, shares = draw(trained, "label:3", n=5000), [], []
+
+    def told(share: float) -> None:
+        (part,) = tmp_path.glob(f"{files.PREFIX}*")
+        there.append(part.stat().st_size)
+        shares.append(share)
+
+    sheet.write(drawn, tmp_path / "a.npz", "npz", 1000, told)
+    assert shares == [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert all(size >= number * 256_000 - 100_000 for number, size in enumerate(there))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".apng"])
@@ -176,6 +215,6 @@ def test_what_no_file_can_hold_is_refused_at_once(trained: TrainedModel, tmp_pat
     endless = draw(trained, "label:3", n=10**15)
     with pytest.raises(UsageError, match="too many for one picture"):
         sheet.write(endless, tmp_path / "a.png", "grid", 100)
-    with pytest.raises(OutOfMemory, match="--format png"):
+    with pytest.raises(WriteFailed, match="the disk is full"):
         sheet.write(endless, tmp_path / "a.npz", "npz", 100)
     assert list(tmp_path.iterdir()) == []

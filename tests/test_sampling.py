@@ -86,6 +86,33 @@ def test_one_sample_can_be_had_alone(trained: TrainedModel) -> None:
     assert all(torch.equal(drawing.sample(i), all_of_them[i]) for i in range(len(drawing)))
 
 
+def test_lanes_of_any_width_keep_the_promise(
+    trained: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sampling.lane_of(CPU) < sampling.lane_of(torch.device("cuda"))
+    monkeypatch.setattr(sampling, "lane_of", lambda device: 100)
+    many = pixels(trained, 130, *specs(trained))
+    for batch_size in (7, 100, 101):
+        assert torch.equal(pixels(trained, 130, *specs(trained), batch_size=batch_size), many)
+    monkeypatch.undo()
+    # Other lanes round otherwise, and show the same pictures.
+    assert (pixels(trained, 130, *specs(trained)).int() - many.int()).abs().max() <= 2
+
+
+def test_bfloat16_shows_the_same_pictures_and_fp32_is_kept_where_it_was_wished(
+    trained: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = {}
+    for precision in ("fp32", "bf16"):
+        monkeypatch.setattr(sampling, "_automatic", lambda device, found=precision: found)
+        drawn[precision] = pixels(trained, 20, *specs(trained)).int()
+    difference = (drawn["fp32"] - drawn["bf16"]).abs().float()
+    assert 0 < difference.max() <= 8
+    assert difference.mean() < 1
+    monkeypatch.setattr(trained.model, "precision", "fp32")
+    assert torch.equal(pixels(trained, 20, *specs(trained)).int(), drawn["fp32"])
+
+
 def test_a_code_does_not_depend_on_its_neighbours(trained: TrainedModel) -> None:
     if trained.facts.config.condition.kind != "image":
         pytest.skip("no image encoder")

@@ -6,7 +6,7 @@ from genctl import drawing
 from genctl.model_file import TrainedModel
 
 BATCH = 64  # of the plain loop
-BATCH_SIZE = 1024  # of genctl, its default
+BATCH_SIZE = 4096  # of genctl, its default
 
 
 @torch.no_grad()

@@ -69,7 +69,7 @@ def sample(
     device: options.Device = "auto",
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Images in memory at a time.")
-    ] = 1024,
+    ] = 4096,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -77,9 +77,11 @@ def sample(
     """Draw images of the kind shown; prints the path of the picture."""
     with console(json, quiet, debug) as console_:
         from dataclasses import asdict
+        from functools import partial
 
         from genctl import drawing, model_file, sheet
         from genctl import run as run_folder
+        from genctl.cli.stages import stages
         from genctl.devices import choose_device
 
         form = _form(format_, out, interpolate)
@@ -94,7 +96,8 @@ def sample(
         drawn = drawing.draw(order, trained, console_.say, console_.warn)
         facts = asdict(sheet.provenance(order, trained))
         target = out or _default_path(facts, form)
-        sheet.write(drawn, target, form, batch_size)
+        with stages(console_) as listener:
+            sheet.write(drawn, target, form, batch_size, partial(listener.progress, "drawing"))
         console_.result({"out": str(target), "images": len(drawn), **facts}, str(target))
 
 
