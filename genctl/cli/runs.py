@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from genctl.cli import options
-from genctl.cli.console import console, printable
+from genctl.cli.console import Console, console, printable
 
 
 def runs(
@@ -16,6 +16,12 @@ def runs(
         typer.Option("--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for falling."),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV.")] = False,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheet", metavar="PNG", help="Also draw a row of samples for each run, same seed."
+        ),
+    ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -27,9 +33,13 @@ def runs(
 
         if csv and json:
             raise UsageError("cannot print --csv and --json at once; choose one")
+        if sheet is not None and sheet.suffix.lower() != ".png":
+            raise UsageError(f"--sheet {sheet}: must end in .png")
         rows = table.sort(table.rows(runs), sort)
+        if sheet is not None:
+            _draw([runs / row["run"] for row in rows], sheet, out)
         if json:
-            out.result({"runs": rows})
+            out.result({"runs": rows} | ({} if sheet is None else {"sheet": str(sheet)}))
             return
         rows = [_printable(row) for row in rows]
         if csv:
@@ -40,6 +50,21 @@ def runs(
             out.say(f"no runs in {runs}; `genctl train --config digits_cgan` makes one")
 
 
+def _draw(paths: list[Path], sheet: Path, out: Console) -> None:
+    """Write the sheet, and say which run each row shows."""
+    from genctl import files, images
+    from genctl.devices import choose_device
+    from genctl.gallery import gallery
+    from genctl.run import Run
+
+    pixels, shown = gallery(map(Run, paths), choose_device("auto"), out.warn)
+    names = [run.path.name for run in shown]
+    files.make_folder(sheet.parent)
+    files.write_whole(sheet, images.png(pixels, {"Software": "genctl", "runs": "\n".join(names)}))
+    for number, name in enumerate(names, start=1):
+        out.say(f"row {number} of {sheet}: {name}")
+
+
 def _printable(row: dict[str, Any]) -> dict[str, Any]:
     return {
         printable(column): printable(value) if isinstance(value, str) else value
@@ -48,7 +73,7 @@ def _printable(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _drawn(columns: list[str], rows: list[dict[str, Any]]) -> str:
-    from rich.console import Console
+    from rich.console import Console as RichConsole
     from rich.table import Table
     from rich.text import Text
 
@@ -58,7 +83,7 @@ def _drawn(columns: list[str], rows: list[dict[str, Any]]) -> str:
         sheet.add_column(word if short.count(word) == 1 else column, overflow="fold")
     for row in rows:  # as Text, which takes no [word] of a name for an instruction
         sheet.add_row(*(Text(_text(row.get(column))) for column in columns))
-    terminal = Console()
+    terminal = RichConsole()
     if not terminal.is_terminal:
         terminal.width = 10_000  # programs that read lines want them whole
     with terminal.capture() as drawn:
