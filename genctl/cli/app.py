@@ -14,6 +14,7 @@ from genctl.cli.console import console
 from genctl.cli.doctor import doctor
 from genctl.cli.encode import encode
 from genctl.cli.evaluate import evaluate
+from genctl.cli.export import export
 from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
 from genctl.cli.sample import sample
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, encode, evaluate, reproduce, runs, bench, doctor):
+for command in (train, sample, encode, evaluate, reproduce, runs, export, bench, doctor):
     app.command()(command)
 app.add_typer(configs.app, name="configs")
 
