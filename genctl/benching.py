@@ -16,7 +16,7 @@ from genctl import model_file
 from genctl.bench import drawing
 from genctl.bench.hardware import flops, matrix_peak
 from genctl.bench.own import OwnLoop
-from genctl.bench.plain import PlainLoop
+from genctl.bench.plain import PlainLoop, plainly
 from genctl.bench.race import race
 from genctl.bench.startup import start_times
 from genctl.config import Config
@@ -124,7 +124,7 @@ def _sample(
 ) -> dict[str, Any]:
     """Images drawn a second: genctl and the plain loop."""
     trained, plain = (model_file.read(_write_model(config, folder), device) for _ in range(2))
-    plain.model.to(memory_format=torch.contiguous_format)  # as everyone leaves it
+    plainly(plain.model)
     rivals = {
         "genctl": lambda: drawing.own(trained, DRAWN),
         "plain": lambda: drawing.plain(plain, DRAWN, device),

@@ -4,7 +4,7 @@ It trains the same networks with the same objective, batch and optimizer as genc
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genctl.batches import Batch
 from genctl.bench.pictures import Pictures, endless
@@ -13,6 +13,15 @@ from genctl.data.base import Images
 from genctl.model import Model
 from genctl.objectives.base import Adversarial, Score, Terms, Turn
 from genctl.randomness import generator
+
+
+def plainly(model: Model) -> Model:
+    """The same model with torch's own convolutions and memory format."""
+    for layer in model.modules():
+        for kind in (nn.Conv2d, nn.ConvTranspose2d):
+            if isinstance(layer, kind):
+                layer.__class__ = kind
+    return model.to(memory_format=torch.contiguous_format)
 
 
 class PlainScore(Score):
@@ -29,7 +38,7 @@ class PlainLoop:
     def __init__(self, config: Config, images: Images, device: torch.device, workers: int) -> None:
         self.config, self.device = config, device
         self.classes = len(images.classes)
-        self.model = Model(config, self.classes).to(device).train()
+        self.model = plainly(Model(config, self.classes)).to(device).train()
         optimizer = config.optimizer
         self.optimizers = {
             role: torch.optim.Adam(
