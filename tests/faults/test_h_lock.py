@@ -41,8 +41,10 @@ def version(requirement: Requirement) -> Version:
 
 
 def own_requirements() -> Iterator[Requirement]:
+    """What it takes to run and test genctl; the extra `onnx` is left to who wants to export."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    extras = project["optional-dependencies"]
+    groups = [project["dependencies"], extras["test"], extras["check"]]
     return (Requirement(text) for group in groups for text in group)
 
 
