@@ -77,13 +77,13 @@ def test_the_encoder_is_the_originals() -> None:
     halving = "kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), bias=False)"
     assert layers(encoder) == [
         "Conv2d(3, 64, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False)",
-        "ReLU()",
+        "ReLU(inplace=True)",
         f"Conv2d(64, 128, {halving}",
-        "ReLU()",
+        "ReLU(inplace=True)",
         f"Conv2d(128, 256, {halving}",
-        "ReLU()",
+        "ReLU(inplace=True)",
         f"Conv2d(256, 512, {halving}",
-        "ReLU()",
+        "ReLU(inplace=True)",
         "AdaptiveAvgPool2d(output_size=1)",
         "Flatten(start_dim=1, end_dim=-1)",
     ]

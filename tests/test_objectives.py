@@ -235,7 +235,7 @@ def test_the_critic_is_asked_about_each_batch_once() -> None:
         return images.flatten(1).sum(1)
 
     score = score_by(critic)
-    real_scores, fake_scores = score.both(REAL, FAKE)
+    real_scores, fake_scores = score.each(REAL, FAKE)
     assert torch.equal(score(REAL), real_scores)
     assert torch.equal(score(FAKE), fake_scores)
     assert asked == [4]

@@ -50,7 +50,7 @@ class Margin(Adversarial):
     width: float = 1.0
 
     def critic_terms(self, score, real, fake, batch):
-        real_scores, fake_scores = score.both(real, fake)
+        real_scores, fake_scores = score.each(real, fake)
         return {"real": (self.width - real_scores).relu().mean(),
                 "fake": (self.width + fake_scores).relu().mean()}
 

@@ -27,9 +27,9 @@ def plainly(model: Model) -> Model:
 class PlainScore(Score):
     """A critic that is asked about one batch after the other."""
 
-    def both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """The scores of both batches from a pass over each."""
-        return self(real), self(fake)
+    def each(self, *batches: Tensor) -> list[Tensor]:
+        """The scores of several batches from a pass over each."""
+        return [self(images) for images in batches]
 
 
 class PlainLoop:

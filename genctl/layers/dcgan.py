@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch.nn.utils.parametrizations import spectral_norm
 
+from genctl.layers import thin
 from genctl.layers.projection import Projection
 
 
@@ -45,8 +46,9 @@ class Generator(nn.Module):
         self.first = nn.ConvTranspose2d(style_width, widths[0], 4, 1, 0, bias=False)
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(narrow, wide, 4, 2, 1, bias=False)
-            for narrow, wide in pairwise((*widths, channels))
+            for narrow, wide in pairwise(widths)
         )
+        self.up.append(thin.ConvTranspose2d(widths[-1], channels, 4, 2, 1, bias=False))
         self.norms = nn.ModuleList(
             Modulation(width, style_width) if modulated else PlainNorm(width) for width in widths
         )
@@ -55,10 +57,11 @@ class Generator(nn.Module):
         """z (B, z_width), code (B, code_width) -> images (B, C, H, W) in [-1, 1]."""
         style = torch.cat([z, code], dim=1)
         # A transposed convolution of a single pixel is a matrix product, and that is faster.
-        weight = self.first.weight.flatten(1)
-        features = linear(style, weight.T).unflatten(1, self.first.weight.shape[1:])
+        weight = self.first.weight.permute(0, 2, 3, 1)  # (style, 4, 4, C)
+        features = linear(style, weight.flatten(1).T).unflatten(1, weight.shape[1:])
+        features = features.permute(0, 3, 1, 2)
         for norm, up in zip(self.norms, self.up, strict=True):
-            features = up(norm(features, style).relu())
+            features = up(norm(features, style).relu_())
         images: Tensor = features.float().tanh()
         return images
 
@@ -76,13 +79,13 @@ class Critic(nn.Module):
     ) -> None:
         super().__init__()
         limit = spectral_norm if spectral else _unchanged
-        layers: list[nn.Module] = []
-        for narrow, wide in pairwise((channels, *widths)):
-            layers += [limit(nn.Conv2d(narrow, wide, 4, 2, 1)), nn.LeakyReLU(0.2)]
+        layers = [limit(thin.Conv2d(channels, widths[0], 4, 2, 1)), nn.LeakyReLU(0.2, inplace=True)]
+        for narrow, wide in pairwise(widths):
+            layers += [limit(nn.Conv2d(narrow, wide, 4, 2, 1)), nn.LeakyReLU(0.2, inplace=True)]
         layers += [
             nn.Flatten(),
             limit(nn.Linear(widths[-1] * 4 * 4, features)),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(0.2, inplace=True),
         ]
         self.body = nn.Sequential(*layers)
         self.head = head
@@ -97,9 +100,12 @@ class PooledEncoder(nn.Sequential):
     """Conv2d 3x3, then 4x4 with stride 2, ReLU after each, and the mean over all places."""
 
     def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
-        layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False), nn.ReLU()]
+        layers: list[nn.Module] = [
+            thin.Conv2d(channels, widths[0], 3, 1, 1, bias=False),
+            nn.ReLU(inplace=True),
+        ]
         for narrow, wide in pairwise(widths):
-            layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), nn.ReLU()]
+            layers += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), nn.ReLU(inplace=True)]
         super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
@@ -109,8 +115,12 @@ class StridedEncoder(nn.Sequential):
     def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
         layers: list[nn.Module] = []
         for narrow, wide in pairwise((channels, *widths)):
-            layers += [nn.Conv2d(narrow, wide, 3, 2, 1, bias=False), nn.BatchNorm2d(wide)]
-            layers.append(nn.ReLU())
+            kind = nn.Conv2d if layers else thin.Conv2d
+            layers += [
+                kind(narrow, wide, 3, 2, 1, bias=False),
+                nn.BatchNorm2d(wide),
+                nn.ReLU(inplace=True),
+            ]
         super().__init__(*layers, nn.Flatten())
 
 

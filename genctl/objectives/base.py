@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -43,17 +44,31 @@ class Score:
         """Scores (B,) of ``images`` (B, C, H, W): high is real."""
         return self._verdict(images)[:, 0]
 
-    def both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """The scores of both batches from one pass over the two of them together."""
+    def each(self, *batches: Tensor) -> list[Tensor]:
+        """The scores of several batches from one pass over all of them together."""
         import torch
 
-        verdicts = self.critic(torch.cat([real, fake]), torch.cat([self.code, self.code]))
-        self._verdicts += zip((real, fake), verdicts.chunk(2), strict=True)
-        return self(real), self(fake)
+        verdicts = self.critic(torch.cat(batches), self.code.repeat(len(batches), 1))
+        self._verdicts += zip(batches, verdicts.chunk(len(batches)), strict=True)
+        return [self(images) for images in batches]
+
+    def constant(self, images: Tensor) -> Tensor:
+        """Scores (B,) from which nobody learns."""
+        import torch
+
+        with torch.no_grad():
+            return self(images)
 
     def class_logits(self, images: Tensor) -> Tensor:
         """The logits (B, classes) of what the critic takes ``images`` for."""
         return self._verdict(images)[:, 1:]
+
+    def treat_alike(self, copies: Sequence[Tensor], originals: Sequence[Tensor]) -> None:
+        """Answer for the originals what was answered for copies of them."""
+        self._verdicts += [
+            (original, self._verdict(copy))
+            for copy, original in zip(copies, originals, strict=True)
+        ]
 
     def _verdict(self, images: Tensor) -> Tensor:
         for known, verdict in self._verdicts:

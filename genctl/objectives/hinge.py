@@ -22,7 +22,7 @@ class Hinge(Adversarial):
 
     def critic_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
         """max(0, 1 - D(x)) + max(0, 1 + D(G(z)))."""
-        real_scores, fake_scores = score.both(real, fake)
+        real_scores, fake_scores = score.each(real, fake)
         return {"real": (1 - real_scores).relu().mean(), "fake": (1 + fake_scores).relu().mean()}
 
     def generator_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import NonNegativeFloat, PositiveInt
 
 from genctl.objectives.base import Adversarial, Score, Terms
-from genctl.objectives.penalties import score_and_slope
+from genctl.objectives.penalties import scores_and_slopes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,8 @@ class LazyR1(Adversarial):
     ) -> tuple[Tensor, Tensor, Terms]:
         """Scores (B,) of the real and of the generated images, and the penalty if it is due."""
         if self.gamma == 0 or batch.step % self.penalty_every:
-            return *score.both(real, fake), {}
-        real_scores, slope = score_and_slope(score, real)
+            real_scores, fake_scores = score.each(real, fake)
+            return real_scores, fake_scores, {}
+        (real_scores,), (slope,) = scores_and_slopes(score, real)
         penalty = self.gamma / 2 * self.penalty_every * slope.mean()
         return real_scores, score(fake), {"r1": penalty}

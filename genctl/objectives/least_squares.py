@@ -19,7 +19,7 @@ class LeastSquares(Adversarial):
 
     def critic_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
         """(D(x) - 1)²/2 + D(G(z))²/2."""
-        real_scores, fake_scores = score.both(real, fake)
+        real_scores, fake_scores = score.each(real, fake)
         return {
             "real": (real_scores - 1).square().mean() / 2,
             "fake": fake_scores.square().mean() / 2,

@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from genctl.objectives.base import Score
 
 
-def score_and_slope(score: Score, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Scores (B,) and their squared slopes (B,), ||d score / d image||² summed over C, H, W.
+def scores_and_slopes(score: Score, *batches: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """The scores (B,) of each batch, and their squared slopes (B,).
 
-    Both can be differentiated again. Computed in float32, since a sum of a thousand squares
-    loses what it measures in bfloat16.
+    A slope is ||d score / d image||², summed over C, H, W in float32, since a sum of a thousand
+    squares loses in bfloat16 what it measures. Both can be differentiated again.
     """
     import torch
 
-    with torch.autocast(images.device.type, enabled=False):
-        images = images.detach().float().requires_grad_()
-        scores = score(images)
-        (slope,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
-        return scores, slope.square().sum(dim=(1, 2, 3))
+    leaves = [images.detach().float().requires_grad_() for images in batches]
+    scores = score.each(*leaves)
+    score.treat_alike(leaves, batches)
+    gradients = torch.autograd.grad(torch.stack(scores).sum(), leaves, create_graph=True)
+    return scores, [gradient.square().sum(dim=(1, 2, 3)) for gradient in gradients]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, NonNegativeFloat
 
 from genctl.objectives.base import Adversarial, Score, Terms
-from genctl.objectives.penalties import score_and_slope
+from genctl.objectives.penalties import scores_and_slopes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,8 +36,7 @@ class R3GAN(Adversarial):
         """softplus(D(G(z)) - D(x)) + gamma/2 (||grad D(x)||² + ||grad D(G(z))||²)."""
         from torch.nn.functional import softplus
 
-        real_scores, real_slope = score_and_slope(score, real)
-        fake_scores, fake_slope = score_and_slope(score, fake)
+        (real_scores, fake_scores), (real_slope, fake_slope) = scores_and_slopes(score, real, fake)
         gamma = self.gamma_at(batch.progress)
         return {
             "pair": softplus(fake_scores - real_scores).mean(),
@@ -49,8 +48,7 @@ class R3GAN(Adversarial):
         """softplus(D(x) - D(G(z)))."""
         from torch.nn.functional import softplus
 
-        real_scores, fake_scores = score.both(real, fake)
-        return {"pair": softplus(real_scores - fake_scores).mean()}
+        return {"pair": softplus(score.constant(real) - score(fake)).mean()}
 
     def gamma_at(self, progress: float) -> float:
         """The weight of both penalties when ``progress`` (0 to 1) of the run is done."""

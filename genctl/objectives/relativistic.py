@@ -34,5 +34,4 @@ class Relativistic(LazyR1):
         """softplus(D(x) - D(G(z)))."""
         from torch.nn.functional import softplus
 
-        real_scores, fake_scores = score.both(real, fake)
-        return {"pair": softplus(real_scores - fake_scores).mean()}
+        return {"pair": softplus(score.constant(real) - score(fake)).mean()}

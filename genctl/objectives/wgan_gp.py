@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import NonNegativeFloat, PositiveInt
 
 from genctl.objectives.base import Adversarial, Score, Terms
-from genctl.objectives.penalties import score_and_slope
+from genctl.objectives.penalties import scores_and_slopes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,9 +33,9 @@ class WganGp(Adversarial):
         """D(G(z)) - D(x) + lambda (||grad D(mixture)|| - 1)²."""
         import torch
 
-        real_scores, fake_scores = score.both(real, fake)
+        real_scores, fake_scores = score.each(real, fake)
         share = torch.rand(len(real), 1, 1, 1, generator=batch.random("mixture")).to(real)
-        _, slope = score_and_slope(score, torch.lerp(fake.to(real.dtype), real, share))
+        _, (slope,) = scores_and_slopes(score, torch.lerp(fake.to(real.dtype), real, share))
         # The root has an infinite slope at zero, so a little is added.
         excess = (slope + 1e-12).sqrt() - 1
         return {
