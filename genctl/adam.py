@@ -4,7 +4,7 @@
 which takes seconds that a short run does not have.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -23,23 +23,22 @@ class Adam:
         device = self.parameters[0].device
         self.steps = [torch.zeros((), device=device) for _ in self.parameters]
 
-    def forget_gradients(self) -> None:
-        """Let the next gradients be new ones, not added to these."""
-        for parameter in self.parameters:
-            parameter.grad = None
-
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """Move every parameter that has a gradient by about ``rate``."""
-        gradients = {i: p.grad for i, p in enumerate(self.parameters) if p.grad is not None}
-        if not gradients:
+    def step(self, gradients: Sequence[Tensor | None], rate: Tensor) -> None:
+        """Move every parameter that has a gradient by about ``rate``.
+
+        Args:
+            gradients: one for each of ``parameters``, or None.
+            rate: the step size, () float32 on the parameters' device.
+        """
+        chosen = [i for i, gradient in enumerate(gradients) if gradient is not None]
+        if not chosen:
             return
-        chosen = list(gradients)
         steps = [self.steps[i] for i in chosen]
         torch._foreach_add_(steps, 1)
         torch._fused_adam_(
             [self.parameters[i] for i in chosen],
-            list(gradients.values()),
+            [_laid_out_as(self.parameters[i], gradients[i]) for i in chosen],
             [self.means[i] for i in chosen],
             [self.squares[i] for i in chosen],
             [],
@@ -73,3 +72,11 @@ class Adam:
             if state[name].shape != tensor.shape:
                 raise ValueError(f"{name} has shape {tuple(state[name].shape)}")
             tensor.copy_(state[name])
+
+
+def _laid_out_as(parameter: Tensor, gradient: Tensor | None) -> Tensor:
+    """The gradient in the order of the parameter's memory, which is what the fused call goes by."""
+    assert gradient is not None
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)

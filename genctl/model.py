@@ -92,8 +92,8 @@ class Average:
         self.model.eval().requires_grad_(False)
 
     @torch.no_grad()
-    def update(self, model: Model, keep: float) -> None:
-        """Keep this share of the average, and fill up with the current weights."""
+    def update(self, model: Model, share: Tensor) -> None:
+        """Let the current weights be ``share`` (), 0 to 1, of the average."""
         current = model.state_dict()
         averaged, latest = [], []
         for name, tensor in self.model.state_dict().items():
@@ -102,4 +102,4 @@ class Average:
                 latest.append(current[name])
             else:  # BatchNorm's count of batches
                 tensor.copy_(current[name])
-        torch._foreach_lerp_(averaged, latest, 1 - keep)
+        torch._foreach_lerp_(averaged, latest, [share] * len(averaged))

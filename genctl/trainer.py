@@ -10,15 +10,16 @@ from typing import Any
 import torch
 
 from genctl import files, images, model_file, sampling
-from genctl.batches import Batch, Batches
+from genctl.batches import Batches
 from genctl.checkpoint import State
 from genctl.config import Config
 from genctl.data.base import Images
-from genctl.devices import autocast
+from genctl.engine.base import Engine
+from genctl.engine.choice import choose_engine
+from genctl.engine.step import Moment, Step
 from genctl.exhibit import Exhibit
 from genctl.framing import read_framing
 from genctl.model import Model
-from genctl.objectives.base import Turn
 from genctl.run import Run
 from genctl.surroundings import Budget, Surroundings
 
@@ -38,14 +39,14 @@ class Trainer:
         training = config.training
         self.config, self.state, self.data, self.run = config, state, data, run
         self.around = around
-        self.turns = config.objective.turns()
-        self.batches = Batches(
+        batches = Batches(
             data, config.condition, config.networks.z_width, training.batch_size, training.seed
         )
+        step = Step(config, state, batches, around.precision)
+        self.engine: Engine = choose_engine(training.engine, step, around.listener)
+        self.images_per_step = step.images
         self.exhibit = Exhibit(state.model, held_out, training.seed)
         self.framing = read_framing(data, config.data.source_size)
-        self.batches_per_step = max(turn.repeats for turn in self.turns)
-        self.images_per_step = training.batch_size * self.batches_per_step
         self.latest: dict[str, float] = {}  # terms in the last line of metrics
         self.scores: dict[str, float] = {}
         self.measured_at = self.saved_at = -1  # images
@@ -96,38 +97,13 @@ class Trainer:
 
     def step(self, progress: float) -> None:
         """Take every turn of the objective once, then average the weights."""
-        step, count = self.state.step, self.batches_per_step
-        batches = [self.batches.batch(step * count + i, step, progress) for i in range(count)]
-        for turn in self.turns:
-            for batch in batches[-turn.repeats :]:
-                self.play(turn, batch)
-        self.state.step += 1
-        self.state.images += self.images_per_step
-        self.state.average.update(self.state.model, self.average_keeps())
-        if self.data.device.type == "cpu" or self.state.step % 50 == 0:  # a GPU would have to wait
-            self.state.meter.require_finite()
-
-    def play(self, turn: Turn, batch: Batch) -> None:
-        """One optimizer step of the learners of ``turn``."""
-        with autocast(self.around.precision, self.data.device):
-            terms = self.config.objective.terms(turn, self.state.model, batch)
-        learners = [role for role in turn.learners if role in self.state.optimizers]
-        for role in learners:
-            self.state.optimizers[role].forget_gradients()
-        torch.stack(list(terms.values())).sum().backward()
-        for role in learners:
-            rate = self.config.optimizer.rate(role, self.state.images, batch.progress)
-            self.state.optimizers[role].step(rate)
-        self.state.meter.add(turn.name, terms)
-
-    def average_keeps(self) -> float:
-        """The share of the average that one step keeps."""
-        training = self.config.training
-        warm = training.average_warmup * self.state.images
-        half_life = min(training.average_half_life, warm) if training.average_warmup else (
-            training.average_half_life
-        )  # fmt: skip
-        return float(0.5 ** (self.images_per_step / half_life)) if half_life else 0.0
+        state = self.state
+        terms = self.engine.take(Moment(state.step, state.images, progress))
+        state.meter.add(terms.names, terms.values)
+        state.step += 1
+        state.images += self.images_per_step
+        if self.data.device.type == "cpu" or state.step % 50 == 0:  # a GPU would have to wait
+            state.meter.require_finite()
 
     def passed(self, every: int) -> bool:
         """Whether the last step went past a multiple of ``every`` images; never for 0."""

@@ -24,9 +24,24 @@ class TrainingSettings(Settings):
     """Images after which a weight counts half in the average that is sampled from."""
     average_warmup: float = Field(default=0.05, ge=0, le=1)
     """The half-life is at most this share of the images seen so far."""
+    engine: Annotated[Literal["auto", "eager", "compiled", "graph"], Bookkeeping()] = "auto"
+    """How a step is executed: `eager`, one operation after the other; `compiled` by torch's
+    compiler; `graph`, recorded once as a CUDA graph. All compute the same; `auto` takes `graph` on
+    a CUDA device, else `eager`."""
     checkpoint_every: Annotated[PositiveInt, Bookkeeping()] = 100_000
     """Images from one checkpoint, with its grid of samples, to the next."""
     log_every: Annotated[PositiveInt, Bookkeeping()] = 5_000
     """Images from one line of metrics to the next."""
     keep: Annotated[PositiveInt, Bookkeeping()] = 2
     """Checkpoints that are kept."""
+
+    def new_share(self, images: int, step_images: int) -> float:
+        """The share of the new weights in the average, after ``images`` of which the last are new.
+
+        Args:
+            images: seen so far.
+            step_images: of the last step.
+        """
+        warm = self.average_warmup * images if self.average_warmup else self.average_half_life
+        half_life = min(self.average_half_life, warm)
+        return 1 - 0.5 ** (step_images / half_life) if half_life else 1.0

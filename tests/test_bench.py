@@ -86,7 +86,7 @@ def test_the_plain_loop_learns_what_genctl_learns(
     config = tiny(*overrides, "optimizer.betas=[0.5, 0.9]", "optimizer.epsilon=1e-3")
     plain = PlainLoop(config, images(), CPU, workers=0)
     own = OwnLoop(config, images(), CPU, "fp32", tmp_path)
-    feed(plain, own.trainer.batches)
+    feed(plain, own.trainer.engine.step.batches)
     for _ in range(3):
         assert plain.step() == own.step()
     learned = own.trainer.state.model.state_dict()
@@ -100,7 +100,7 @@ def feed(plain: PlainLoop, batches: Batches) -> None:
 
     def batch() -> object:
         number = next(numbers)
-        return batches.batch(number, plain.steps, 0.0)
+        return batches.batch(number, plain.config.objective.variant(plain.steps))
 
     plain.batch = batch  # type: ignore[assignment, method-assign]
 

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from genctl import tensors
 from genctl.checkpoint import State
+from genctl.engine.eager import Eager
+from genctl.engine.step import Moment, Step
 from genctl.errors import BadContent, Diverged
 from genctl.model import Model
 
@@ -18,23 +20,16 @@ def state(*overrides: str, steps: int = 0) -> State:
     """The state of a small run after a few steps."""
     config = tiny("condition.width=4", *overrides)
     made = State(config, Model(config, 4))
-    source = batches(config)
+    engine = Eager(Step(config, made, batches(config), "fp32"))
     for step in range(steps):
-        played = source.batch(step, step, 0.0)
-        for turn in config.objective.turns():
-            terms = config.objective.terms(turn, made.model, played)
-            torch.stack(list(terms.values())).sum().backward()
-            for role in turn.learners:
-                made.optimizers[role].step(1e-2)
-                made.optimizers[role].forget_gradients()
-            made.meter.add(turn.name, terms)
-        made.average.update(made.model, 0.9)
+        terms = engine.take(Moment(step, 8 * step, 0.0))
+        made.meter.add(terms.names, terms.values)
         made.step, made.images = step + 1, 8 * (step + 1)
     return made
 
 
 def content(of: State) -> dict[str, Tensor]:
-    found = of._learned() | {f"meter.{name}": value for name, value in of.meter.sums.items()}
+    found = of._learned() | {f"meter.{name}": value for name, value in of.meter.state()[0].items()}
     return {name: value.clone() for name, value in found.items()}
 
 

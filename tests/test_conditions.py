@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tiny import batches, images, tiny, which
+from tiny import batches, draws, images, tiny, which
 from torch import Tensor
 
 from genctl.conditions.base import Condition
@@ -43,7 +43,7 @@ def on_sphere(codes: Tensor) -> bool:
 @pytest.mark.parametrize("overrides", CODED)
 def test_codes_lie_on_the_sphere_and_the_critic_is_told_the_same(overrides: list[str]) -> None:
     config = conditional(*overrides)
-    codes = Model(config, 4).codes(batches(config).batch(0, 0, 0.0))
+    codes = Model(config, 4).codes(batches(config).batch(0))
     assert codes.generator.shape == (8, 6)
     assert codes.critic.shape == (8, config.condition.critic_width(4))
     assert on_sphere(codes.generator)
@@ -53,7 +53,7 @@ def test_codes_lie_on_the_sphere_and_the_critic_is_told_the_same(overrides: list
 @pytest.mark.parametrize("overrides", CODED)
 def test_no_gradient_reaches_the_encoder_through_the_critic(overrides: list[str]) -> None:
     config = conditional(*overrides)
-    codes = Model(config, 4).codes(batches(config).batch(0, 0, 0.0))
+    codes = Model(config, 4).codes(batches(config).batch(0))
     assert not codes.critic.requires_grad
     assert codes.generator.requires_grad
 
@@ -62,7 +62,7 @@ def test_no_gradient_reaches_the_encoder_through_the_critic(overrides: list[str]
 def test_codes_are_jittered_in_training_and_only_then(overrides: list[str]) -> None:
     config = conditional(*overrides, "condition.jitter=0.5")
     still = conditional(*overrides, "condition.jitter=0.0")
-    played = batches(config).batch(0, 0, 0.0)
+    played = batches(config).batch(0)
     model = Model(config, 4)
     jittered = model.codes(played)
     model.condition = still.condition
@@ -74,7 +74,7 @@ def test_codes_are_jittered_in_training_and_only_then(overrides: list[str]) -> N
 
 def test_without_a_condition_codes_have_no_width() -> None:
     config = tiny("condition.kind=none")
-    codes = Model(config, 4).codes(batches(config).batch(0, 0, 0.0))
+    codes = Model(config, 4).codes(batches(config).batch(0))
     assert codes.generator.shape == codes.critic.shape == (8, 0)
     assert codes.terms == {}
 
@@ -82,7 +82,7 @@ def test_without_a_condition_codes_have_no_width() -> None:
 @pytest.mark.parametrize("overrides", CODED[:2])
 def test_by_class_the_critic_is_told_the_class_as_loud_as_the_code(overrides: list[str]) -> None:
     config = conditional(*overrides)
-    played = batches(config).batch(0, 0, 0.0)
+    played = batches(config).batch(0)
     told = Model(config, 4).codes(played).critic[:, 6:]
     assert told.argmax(1).tolist() == played.labels.tolist()
     assert told.sum(1).tolist() == pytest.approx([6**0.5] * 8)  # the length of a code
@@ -91,12 +91,12 @@ def test_by_class_the_critic_is_told_the_class_as_loud_as_the_code(overrides: li
 
 def test_by_instance_the_critic_is_told_the_code_alone() -> None:
     config = conditional("condition.partner=instance")
-    assert Model(config, 4).codes(batches(config).batch(0, 0, 0.0)).critic.shape == (8, 6)
+    assert Model(config, 4).codes(batches(config).batch(0)).critic.shape == (8, 6)
 
 
 def test_the_critic_learns_the_classes_of_real_images() -> None:
     config = conditional("condition.critic_cross_entropy=3.0")
-    model, played = Model(config, 4), batches(config).batch(0, 0, 0.0)
+    model, played = Model(config, 4), batches(config).batch(0)
     code = model.codes(played).critic
     score = Score(model.critic, code, model.critic_classes)
     logits = model.critic(played.real, code)[:, 1:]
@@ -107,7 +107,7 @@ def test_the_critic_learns_the_classes_of_real_images() -> None:
 
 def test_a_critic_that_learns_no_classes_has_no_places_for_them() -> None:
     config = conditional("condition.critic_cross_entropy=0.0")
-    model, played = Model(config, 4), batches(config).batch(0, 0, 0.0)
+    model, played = Model(config, 4), batches(config).batch(0)
     code = model.codes(played).critic
     assert model.critic(played.real, code).shape == (8, 1)
     assert config.condition.critic_terms(Score(model.critic, code, 0), played) == {}
@@ -115,7 +115,7 @@ def test_a_critic_that_learns_no_classes_has_no_places_for_them() -> None:
 
 def test_the_encoder_learns_classes_by_cross_entropy() -> None:
     config = conditional("condition.cross_entropy=3.0", "condition.jitter=0.0")
-    model, played = Model(config, 4), batches(config).batch(0, 0, 0.0)
+    model, played = Model(config, 4), batches(config).batch(0)
     encoder = model.roles["encoder"]
     assert isinstance(encoder, ImageEncoder)
     found = model.codes(played).terms["cross_entropy"]
@@ -126,7 +126,7 @@ def test_the_encoder_learns_classes_by_cross_entropy() -> None:
 
 def test_images_without_classes_teach_the_encoder_by_the_game_alone() -> None:
     config = conditional("condition.partner=instance")
-    found = Model(config, 0).codes(batches(config, images(classes=0)).batch(0, 0, 0.0))
+    found = Model(config, 0).codes(batches(config, images(classes=0)).batch(0))
     assert found.terms == {}
 
 
@@ -136,7 +136,7 @@ def test_images_without_classes_teach_the_encoder_by_the_game_alone() -> None:
 def test_the_partner_is_another_image_of_the_same_class() -> None:
     data = images()
     for seed in range(20):
-        shown = Image(**STILL).show(data, EVERY, generator(seed))  # type: ignore[arg-type]
+        shown = Image(**STILL).show(data, EVERY, draws(len(EVERY), seed))  # type: ignore[arg-type]
         partners = which(shown.real)
         assert which(shown.image) == EVERY.tolist()
         assert all(partner % 4 == own % 4 for own, partner in enumerate(partners))
@@ -145,28 +145,28 @@ def test_the_partner_is_another_image_of_the_same_class() -> None:
 
 def test_every_other_image_of_the_class_may_be_the_partner() -> None:
     data = images()
-    met = {which(Image().show(data, EVERY[:1], generator(seed)).real)[0] for seed in range(100)}
+    met = {which(Image().show(data, EVERY[:1], draws(1, seed)).real)[0] for seed in range(100)}
     assert met == {4, 8, 12, 16}
 
 
 def test_an_image_alone_in_its_class_is_its_own_partner() -> None:
-    shown = Image().show(images(count=3, classes=3), torch.arange(3), generator(0))
+    shown = Image().show(images(count=3, classes=3), torch.arange(3), draws(3))
     assert which(shown.real) == [0, 1, 2]
 
 
 def test_by_instance_the_partner_is_the_image_itself_moved() -> None:
     data = images()
     still = Image(partner="instance", **STILL)  # type: ignore[arg-type]
-    shown = still.show(data, EVERY, generator(0))
+    shown = still.show(data, EVERY, draws(len(EVERY)))
     assert which(shown.real) == which(shown.image) == EVERY.tolist()
-    moved = Image(partner="instance").show(data, EVERY, generator(0))
+    moved = Image(partner="instance").show(data, EVERY, draws(len(EVERY)))
     assert not torch.allclose(moved.real, shown.real, atol=0.1)
     assert not torch.allclose(moved.real, moved.image, atol=0.1)  # each in its own way
 
 
 def test_a_label_and_nothing_are_shown_with_the_image_itself() -> None:
     for condition in (Label(), NoCondition()):
-        shown = condition.show(images(), EVERY, generator(0))
+        shown = condition.show(images(), EVERY, draws(len(EVERY)))
         assert which(shown.real) == EVERY.tolist()
         assert torch.equal(shown.labels, EVERY % 4)
 

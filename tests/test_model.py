@@ -58,7 +58,7 @@ def test_the_average_is_that_of_a_hand_computation(keep: float) -> None:
         model.encode(images.detach())
         for parameter in model.parameters():
             parameter.data += torch.randn_like(parameter)
-        average.update(model, keep)
+        average.update(model, torch.tensor(1 - keep))
         for name, value in model.state_dict().items():
             if name not in expected:
                 continue
@@ -79,7 +79,7 @@ def test_an_average_that_keeps_nothing_is_the_model_itself() -> None:
     average = Average(model)
     for parameter in model.parameters():
         parameter.data += torch.randn_like(parameter)
-    average.update(model, keep=0.0)
+    average.update(model, torch.tensor(1.0))
     current = model.state_dict()
     assert all(torch.equal(v, current[n]) for n, v in average.model.state_dict().items())
 

@@ -266,14 +266,14 @@ def test_the_label_encoder_is_a_table() -> None:
 
 def test_images_that_are_not_moved_stay_as_they_are() -> None:
     images = torch.randn(3, 1, 8, 8)
-    still = move(images, 0, 0, 0, torch.Generator().manual_seed(0))
+    still = move(images, 0, 0, 0, torch.rand(3, 4))
     torch.testing.assert_close(still, images, rtol=0, atol=1e-5)
 
 
 def test_images_are_moved_each_by_its_own_amount_and_not_too_far() -> None:
     dot = torch.zeros(200, 1, 33, 33)
     dot[:, :, 16, 16] = 1
-    moved = move(dot, 0.1, 0, 0, torch.Generator().manual_seed(0))
+    moved = move(dot, 0.1, 0, 0, torch.rand(200, 4, generator=torch.Generator().manual_seed(0)))
     places = torch.arange(33.0) - 16
     mass = moved.sum((1, 2, 3))
     across = (moved.sum((1, 2)) * places).sum(1) / mass

@@ -7,7 +7,7 @@ from genctl import config as configs
 from genctl.batches import Batch, Batches
 from genctl.config import Config
 from genctl.data.base import Images
-from genctl.randomness import generator
+from genctl.draws import Draws
 
 SMALL = {
     "dcgan": (
@@ -47,20 +47,27 @@ def which(batch: Tensor) -> list[int]:
     return [round(value) for value in ((batch[:, 0, 0, 0] + 1) * 127.5).tolist()]
 
 
-def batches(config: Config, data: Images | None = None) -> Batches:
-    """The batches of a run with ``config``."""
+def batches(config: Config, data: Images | None = None, rows: slice = slice(None)) -> Batches:
+    """The batches of a run with ``config``, or some rows of each."""
     return Batches(
         images() if data is None else data,
         config.condition,
         config.networks.z_width,
         config.training.batch_size,
         config.training.seed,
+        rows,
     )
 
 
+def draws(count: int, number: int = 0) -> Draws:
+    """Random numbers for ``count`` images."""
+    return Draws(0, number, count, torch.device("cpu"))
+
+
 def batch(
-    real: Tensor, noise: Tensor, step: int = 0, progress: float = 0.0, classes: int = 0
+    real: Tensor, noise: Tensor, variant: str = "", progress: float = 0.0, classes: int = 0
 ) -> Batch:
     """A batch that shows its own images, image i of class i modulo ``classes``."""
     labels = torch.arange(len(real)) % max(classes, 1)
-    return Batch(noise, real, real, labels, classes, step, progress, lambda use: generator(0, use))
+    numbers = draws(len(real))
+    return Batch(noise, real, real, labels, classes, variant, torch.tensor(progress), numbers)

@@ -10,9 +10,9 @@ from genctl.batches import Batch
 from genctl.bench.pictures import Pictures, endless
 from genctl.config import Config
 from genctl.data.base import Images
+from genctl.draws import Draws
 from genctl.model import Model
 from genctl.objectives.base import Adversarial, Score, Terms, Turn
-from genctl.randomness import generator
 
 
 def plainly(model: Model) -> Model:
@@ -73,9 +73,9 @@ class PlainLoop:
             shown=shown,
             labels=labels,
             classes=self.classes,
-            step=self.steps,
-            progress=0.0,
-            random=lambda purpose: generator(0, purpose, self.steps),
+            variant=self.config.objective.variant(self.steps),
+            progress=torch.zeros((), device=self.device),
+            draws=Draws(0, self.steps, len(real), self.device),
         )
 
     def play(self, turn: Turn, batch: Batch) -> dict[str, float]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from genctl.batches import Batch
     from genctl.data.base import Images, Shape
+    from genctl.draws import Draws
     from genctl.networks.base import Networks
     from genctl.objectives.base import Score
 
@@ -83,7 +84,7 @@ class Condition(Settings):
     def encoder(self, networks: Networks, shape: Shape, classes: int) -> nn.Module:
         """The network that turns conditions into codes (B, width)."""
 
-    def show(self, images: Images, index: Tensor, random: torch.Generator) -> Shown:
+    def show(self, images: Images, index: Tensor, draws: Draws) -> Shown:
         """The real images of a batch, and what is shown with each of them."""
         real = images.floats(index)
         return Shown(real, real, images.labels[index])

@@ -59,16 +59,15 @@ class Coded(Condition):
         critic without any image getting better.
         """
         import torch
-        from torch.nn.functional import one_hot
 
         from genctl.layers.sphere import to_sphere
 
         code, terms = self.look(encoder, batch)
-        jitter = torch.randn(code.shape, generator=batch.random("code")).to(code)
+        jitter = batch.draws.normal("code", self.width)
         code = to_sphere(code + self.jitter * jitter)
-        classes = self.told_classes(batch.classes)
+        classes = torch.arange(self.told_classes(batch.classes), device=batch.labels.device)
         # As long as the code, so that neither drowns the other.
-        told = one_hot(batch.labels, max(batch.classes, 1))[:, :classes] * self.width**0.5
+        told = (batch.labels[:, None] == classes) * self.width**0.5
         return Codes(code, torch.cat([code.detach(), told], dim=1), terms)
 
     def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:

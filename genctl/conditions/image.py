@@ -20,11 +20,11 @@ from genctl.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import torch
     from torch import Tensor, nn
 
     from genctl.batches import Batch
     from genctl.data.base import Images, Shape
+    from genctl.draws import Draws
     from genctl.networks.base import Networks
 
 
@@ -59,7 +59,7 @@ class Image(Coded):
 
         return ImageEncoder(networks.encoder(shape, self.width), self.width, classes)
 
-    def show(self, images: Images, index: Tensor, random: torch.Generator) -> Shown:
+    def show(self, images: Images, index: Tensor, draws: Draws) -> Shown:
         """Pair each shown image with what the critic shall take for real.
 
         The encoder always sees a moved image, which teaches it to read more than the training set.
@@ -68,10 +68,11 @@ class Image(Coded):
 
         shown = images.floats(index)
         if self.partner == "class":
-            real = images.floats(images.partners(index, random))
+            partners = images.partners(index, draws.uniform("partner"))
+            real = images.floats(partners)
         else:
-            real = move(shown, self.shift, self.scale, self.turn, random)
-        moved = move(shown, self.shift, self.scale, self.turn, random)
+            real = move(shown, self.shift, self.scale, self.turn, draws.uniform("partner", 4))
+        moved = move(shown, self.shift, self.scale, self.turn, draws.uniform("move", 4))
         return Shown(real, moved, images.labels[index])
 
     def told_classes(self, classes: int) -> int:

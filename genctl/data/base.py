@@ -59,18 +59,16 @@ class Images:
 
         return to_floats(self.pixels[index])
 
-    def partners(self, index: Tensor, random: torch.Generator) -> Tensor:
+    def partners(self, index: Tensor, share: Tensor) -> Tensor:
         """For each image at ``index`` (B,) the index (B,) of another image of its class.
 
-        An image that is alone in its class is its own partner.
+        An image that is alone in its class is its own partner. ``share`` (B,) in [0, 1) says
+        which of the others it is.
         """
-        import torch
-
         order, rank, first, count = self._by_class
         label = self.labels[index]
         others = (count[label] - 1).clamp(min=1)
-        share = torch.rand(len(index), generator=random, dtype=torch.float64)
-        offset = 1 + (share * others.cpu()).long().to(self.device)
+        offset = 1 + (share * others).long()
         partners: Tensor = order[first[label] + (rank[index] + offset) % count[label]]
         return partners
 

@@ -85,7 +85,8 @@ def _batch(data: Images, step: int, strength: float, seed: int) -> tuple[Tensor,
     if data.shape.channels == 3:  # photographs may be mirrored; digits may not
         flip = torch.rand(len(index), 1, 1, 1, generator=random).to(data.device) < 0.5
         images = torch.where(flip, images.flip(3), images)
-    moved = move(images, SHIFT * strength, SCALE * strength, TURN * strength, random)
+    draw = torch.rand(4, len(images), generator=random).T.to(data.device)
+    moved = move(images, SHIFT * strength, SCALE * strength, TURN * strength, draw)
     return moved, data.labels[index]
 
 

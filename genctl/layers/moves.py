@@ -7,9 +7,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 
-def move(
-    images: Tensor, shift: float, scale: float, turn: float, random: torch.Generator
-) -> Tensor:
+def move(images: Tensor, shift: float, scale: float, turn: float, draw: Tensor) -> Tensor:
     """Move each image of (B, C, H, W) by its own random amount; edges are continued.
 
     Args:
@@ -17,12 +15,12 @@ def move(
         shift: largest shift along either axis, as a share of the side.
         scale: largest change of size; 0.1 is a tenth.
         turn: largest turn, in degrees.
-        random: a generator on the CPU.
+        draw: (B, 4) in [0, 1): by how much of it.
     """
-    draw = 2 * torch.rand(4, len(images), generator=random) - 1  # (4, B) in [-1, 1]
-    angle = draw[0] * math.radians(turn)
-    size = torch.exp(draw[1] * math.log1p(scale))
-    across, down = draw[2:] * 2 * shift  # the grid's side is 2
+    angle, size, across, down = (2 * draw - 1).unbind(1)  # each (B,) in [-1, 1]
+    angle = angle * math.radians(turn)
+    size = torch.exp(size * math.log1p(scale))
+    across, down = across * 2 * shift, down * 2 * shift  # the grid's side is 2
     cos, sin = torch.cos(angle) / size, torch.sin(angle) / size
     rows = [torch.stack([cos, -sin, across], 1), torch.stack([sin, cos, down], 1)]
     matrix = torch.stack(rows, dim=1).to(images)  # (B, 2, 3)

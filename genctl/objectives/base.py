@@ -90,6 +90,13 @@ class Objective(Settings):
         """What speaks against a family of networks, by the name of the setting to change."""
         return {}
 
+    def variant(self, step: int) -> str:
+        """Which of the objective's formulas holds in ``step``.
+
+        Two steps of one variant do the same arithmetic, so that an engine may record it.
+        """
+        return ""
+
     @abstractmethod
     def turns(self) -> tuple[Turn, ...]:
         """The turns of one step, in order."""

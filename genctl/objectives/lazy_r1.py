@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from genctl.batches import Batch
 
 
+PENALISED = "penalised"
+
+
 class LazyR1(Adversarial):
     """A game with the penalty gamma/2 ||grad D(x)||² on the critic."""
 
@@ -27,11 +30,16 @@ class LazyR1(Adversarial):
     penalty_every: PositiveInt = 8
     """Steps from one penalty to the next; each is this many times as strong."""
 
+    def variant(self, step: int) -> str:
+        """With the penalty, or without."""
+        due = self.gamma and step % self.penalty_every == 0
+        return PENALISED if due else ""
+
     def scores_and_penalty(
         self, score: Score, real: Tensor, fake: Tensor, batch: Batch
     ) -> tuple[Tensor, Tensor, Terms]:
         """Scores (B,) of the real and of the generated images, and the penalty if it is due."""
-        if self.gamma == 0 or batch.step % self.penalty_every:
+        if batch.variant != PENALISED:
             real_scores, fake_scores = score.each(real, fake)
             return real_scores, fake_scores, {}
         (real_scores,), (slope,) = scores_and_slopes(score, real)

@@ -7,7 +7,7 @@ to converge with R1 alone, and with penalties done lazily.
 
 from __future__ import annotations
 
-from math import cos, pi
+from math import pi
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, NonNegativeFloat
@@ -50,7 +50,7 @@ class R3GAN(Adversarial):
 
         return {"pair": softplus(score.constant(real) - score(fake)).mean()}
 
-    def gamma_at(self, progress: float) -> float:
+    def gamma_at(self, progress: Tensor) -> Tensor:
         """The weight of both penalties when ``progress`` (0 to 1) of the run is done."""
-        burnt = min(progress / self.burn_in, 1) if self.burn_in else 1
-        return self.gamma_end + (self.gamma - self.gamma_end) * (1 + cos(pi * burnt)) / 2
+        burnt = (progress / self.burn_in).clamp(max=1) if self.burn_in else progress.new_ones(())
+        return self.gamma_end + (self.gamma - self.gamma_end) * (1 + (pi * burnt).cos()) / 2

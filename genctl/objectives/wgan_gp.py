@@ -34,7 +34,7 @@ class WganGp(Adversarial):
         import torch
 
         real_scores, fake_scores = score.each(real, fake)
-        share = torch.rand(len(real), 1, 1, 1, generator=batch.random("mixture")).to(real)
+        share = batch.draws.uniform("mixture", 1, 1, 1)
         _, (slope,) = scores_and_slopes(score, torch.lerp(fake.to(real.dtype), real, share))
         # The root has an infinite slope at zero, so a little is added.
         excess = (slope + 1e-12).sqrt() - 1
