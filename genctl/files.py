@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -66,12 +66,12 @@ def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)  # noqa: PTH108
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` last."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Make what a file holds, or the names in a folder, outlast a power cut."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -80,9 +80,20 @@ def sync_folder(folder: Path) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Add one line to a log; a torn last line is what reading has to forgive."""
+    with _told(path), path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+def sync_lines(path: Path) -> None:
+    """Make the lines of a log outlast a power cut."""
+    with _told(path):
+        sync(path)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
     try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        yield
     except OSError as error:
         raise WriteFailed(
             f"cannot write {path}: {error.strerror}; make room and run the same command again"

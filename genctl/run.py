@@ -126,6 +126,11 @@ class Run:
         """Add one line to metrics.jsonl."""
         files.append_line(self.metrics, json.dumps(record))
 
+    def sync_metrics(self) -> None:
+        """Make every line so far last: a checkpoint that follows will not have them made again."""
+        if self.metrics.exists():
+            files.sync_lines(self.metrics)
+
     def read_metrics(self) -> list[dict[str, Any]]:
         """Every whole line of metrics.jsonl that is one of ours."""
         if not self.metrics.exists():

@@ -65,22 +65,22 @@ def train(request: Request, listener: Listener) -> Result:
         if not run.exists:
             choose_device(request.device)  # before anything is created
         run.create()
+        done = _answered(run, request, listener)  # before the lock, which leaves its traces
+        if done is not None:
+            return done
         with run.locked():
-            old = configs.load(str(run.config)) if run.exists else None
-            if old is not None:
-                _refuse_other_settings(run, old, request.config)
-            done = _answered(run, request, listener)
+            done = _answered(run, request, listener)  # another process may have finished meanwhile
             if done is not None:
                 return done
-            if old is not None:
-                _tell_other_budget(old, request.config, listener)
+            if run.exists:
+                _tell_other_budget(run, request.config, listener)
             files.write_whole(run.config, configs.dump(request.config).encode())
             return _Part(request, run, requests, listener).play()
 
 
-def _refuse_other_settings(run: Run, old: Config, new: Config) -> None:
+def _refuse_other_settings(run: Run, new: Config) -> None:
     """A run goes on with the settings that it began with."""
-    changed = configs.differences(old, new)
+    changed = configs.differences(configs.load(str(run.config)), new)
     if changed:
         raise ConfigError(
             [f"{run.config}: this run has other settings; use --fresh or another --name"]
@@ -88,9 +88,9 @@ def _refuse_other_settings(run: Run, old: Config, new: Config) -> None:
         )
 
 
-def _tell_other_budget(old: Config, new: Config, listener: Listener) -> None:
+def _tell_other_budget(run: Run, new: Config, listener: Listener) -> None:
     """Say so if the budget of a run is another one now."""
-    before, now = old.training.images, new.training.images
+    before, now = configs.load(str(run.config)).training.images, new.training.images
     if before == now:
         return
     listener.say(f"training.images goes from {before:,} to {now:,}")
@@ -102,7 +102,14 @@ def _tell_other_budget(old: Config, new: Config, listener: Listener) -> None:
 
 
 def _answered(run: Run, request: Request, listener: Listener) -> Result | None:
-    """The result of a run that has nothing left to do."""
+    """The result of a run that has nothing left to do; nothing is written.
+
+    Raises:
+        ConfigError: the run has other settings.
+        Diverged: it would do so again.
+    """
+    if run.exists:
+        _refuse_other_settings(run, request.config)
     result = run.read_result()
     if result.get("status") == "diverged":
         raise Diverged(

@@ -175,6 +175,7 @@ class Trainer:
 
     def save_checkpoint(self) -> None:
         """Write everything that resuming needs."""
+        self.run.sync_metrics()
         facts = {"seconds": self.elapsed(), "precision": self.around.precision}
         self.state.save(self.run.checkpoint_path(self.state.images), facts)
 

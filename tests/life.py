@@ -6,10 +6,12 @@ breaks in it stays broken in it alone.
 
 import errno
 import json
+import mmap
 import os
 import resource
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable
@@ -47,6 +49,28 @@ def arguments(*more: str, settings: tuple[str, ...] = SETTINGS) -> list[str]:
     """The command line of a short run called ``run``."""
     sets = [word for setting in settings for word in ("--set", setting)]
     return ["train", "--config", "tiny", "--name", "run", "--json", *sets, *more]
+
+
+class Odometer:
+    """Counts the images that a run in a fork has seen; can be read after the fork was killed."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 8)
+
+    @property
+    def images(self) -> int:
+        """After the last whole step of the last part."""
+        return int.from_bytes(self._memory[:], "little")
+
+    def watch(self) -> None:
+        """Count from here on, in this process: a happening."""
+        step = Trainer.step
+
+        def counted(trainer: Trainer, progress: float) -> None:
+            step(trainer, progress)
+            self._memory[:] = trainer.state.images.to_bytes(8, "little")
+
+        Trainer.step = counted  # type: ignore[method-assign]
 
 
 def live(folder: Path, *more: str, happening: Happening = nothing) -> Finished:
@@ -106,6 +130,27 @@ def killed_at_replace(number: int, done: bool) -> Happening:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         os.replace = counted
+
+    return happen
+
+
+def killed_after(seconds: float) -> Happening:
+    """SIGKILL when so much time has gone by."""
+
+    def happen() -> None:
+        timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
+        timer.daemon = True
+        timer.start()
+
+    return happen
+
+
+def together(*happenings: Happening) -> Happening:
+    """Have several things happen."""
+
+    def happen() -> None:
+        for each in happenings:
+            each()
 
     return happen
 
@@ -173,11 +218,15 @@ def little_memory(spare: int) -> Happening:
 
 # -- what is left ---------------------------------------------------------------------------------
 
+TIMES = ("seconds", "images_per_second")
+"""What a result says of the clock."""
+
 
 def outcome(run: Path) -> dict[str, Any]:
     """All that must be the same, bit for bit, however often a run was interrupted."""
     newest = sorted((run / "checkpoints").glob("*.safetensors"))[-1]
     content, facts, _ = tensors.read(newest, "checkpoint")
+    result = (run / "result.json").read_text()
     return {
         "checkpoint": (newest.name, {name: _bytes(value) for name, value in content.items()}),
         "facts": {name: value for name, value in facts.items() if name != "seconds"},
@@ -185,7 +234,14 @@ def outcome(run: Path) -> dict[str, Any]:
         "samples": {path.name: path.read_bytes() for path in (run / "samples").iterdir()},
         "model": (run / "model.safetensors").read_bytes(),
         "config": (run / "config.yaml").read_bytes(),
+        "result": {k: v for k, v in json.loads(result).items() if k not in TIMES},
     }
+
+
+def require_same(run: Path, reference: Path) -> None:
+    """The run ended with the bits of the other one, and nothing unfinished lies about."""
+    assert differing(outcome(run), outcome(reference)) == []
+    assert list(run.rglob(f"{files.PREFIX}*")) == []
 
 
 def metrics(run: Path) -> list[dict[str, Any]]:

@@ -122,7 +122,7 @@ def _move(scratch: Path, folder: Path, name: str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
             os.replace(path, target)  # noqa: PTH105 (as in files.py)
-            files.sync_folder(target.parent)
+            files.sync(target.parent)
 
 
 def _digests(folder: Path, name: str) -> dict[str, str]:

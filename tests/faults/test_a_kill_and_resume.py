@@ -1,7 +1,8 @@
-"""The preset tiny in processes of its own, killed again and again: the bits of an untouched run."""
+"""A run that is killed, wherever and however often, ends with the bits of one left alone."""
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,46 +12,237 @@ from typing import Any
 
 import pytest
 from conftest import REPOSITORY, program
+from disk import killed_when
+from life import (
+    Happening,
+    after_step,
+    killed_after,
+    killed_at_replace,
+    live,
+    require_same,
+    signalled,
+)
+from resuming import RUN, killed, newest_checkpoint, require_resumed
 from scorecard import proves
+
+from genctl.trainer import Trainer
+
+EVERY = 128  # images from one checkpoint of a short run to the next
+EPOCH = 1497  # images
+SEED, TRIALS = 1, 20
+
+
+def kill(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+# -- A1: at random moments ------------------------------------------------------------------------
+
+
+@proves("A1", "EMNR")
+def test_killed_at_twenty_random_moments_it_is_the_same_run(
+    untouched: Path, tmp_path: Path
+) -> None:
+    chance, kills = random.Random(SEED), 0
+    started = time.monotonic()
+    assert live(tmp_path / "timed").code == 0
+    seconds = time.monotonic() - started
+    while kills < TRIALS:
+        moment = chance.uniform(0, seconds)
+        print(f"seed {SEED}: killed after {moment:.3f} of {seconds:.3f} s")
+        folder = tmp_path / f"{moment}"
+        if killed(folder, every=EVERY, happening=killed_after(moment)) is None:
+            continue  # it was faster than the one that was timed
+        require_resumed(folder, reference=untouched)
+        kills += 1
+
+
+# -- A2: again and again --------------------------------------------------------------------------
+
+EPOCHS = ("--set", "training.images=3200", "--set", "training.batch_size=64",
+          "--set", "training.checkpoint_every=512", "--set", "training.log_every=320")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def epochs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of more than two epochs that nothing happens to."""
+    folder = tmp_path_factory.mktemp("epochs")
+    assert live(folder, *EPOCHS).code == 0
+    return folder / RUN
+
+
+def as_soon_as_it_resumed() -> None:
+    """Kill when the checkpoint was read and nothing was done yet."""
+    Trainer.train = kill  # type: ignore[method-assign]
+
+
+SIX = {
+    "before the first checkpoint": (after_step(5, kill), 0),
+    "in the first epoch": (after_step(10, kill), 512),
+    "at once after resuming": (as_soon_as_it_resumed, 512),
+    "one step after resuming": (after_step(1, kill), 512),
+    "in the second epoch": (after_step(20, kill), 1536),
+    "in the second epoch again, one step after resuming": (after_step(1, kill), 1536),
+}
+"""When it is killed, and the images of the newest checkpoint then."""
+
+
+@proves("A2", "EMNR")
+def test_killed_six_times_it_is_the_same_run(epochs: Path, tmp_path: Path) -> None:
+    for happening, newest in SIX.values():
+        assert killed(tmp_path, *EPOCHS, every=512, happening=happening) == newest
+    require_resumed(tmp_path, *EPOCHS, reference=epochs)
+
+
+@proves("A2", "EMNR")
+def test_killed_at_one_file_after_another_it_is_the_same_run(
+    untouched: Path, tmp_path: Path
+) -> None:
+    chance, kills = random.Random(0), 0
+    for _ in range(40):
+        happening = killed_at_replace(chance.randint(1, 9), done=chance.random() < 0.5)
+        if killed(tmp_path, every=EVERY, happening=happening) is None:
+            break
+        kills += 1
+    assert kills >= 3
+    require_same(tmp_path / RUN, untouched)
+
+
+# -- A4: before, between and after checkpoints ----------------------------------------------------
+
+
+@proves("A4", "EMNR")
+@pytest.mark.parametrize("file", [1, 2, 3, 5])
+def test_killed_at_its_first_files_it_begins_again(
+    file: int, untouched: Path, tmp_path: Path
+) -> None:
+    for done in (False, True):
+        assert killed(tmp_path, every=EVERY, happening=killed_at_replace(file, done)) == 0
+    require_resumed(tmp_path, reference=untouched)
+
+
+@proves("A4", "EMNR")
+def test_killed_before_its_first_checkpoint_it_begins_again(
+    untouched: Path, tmp_path: Path
+) -> None:
+    happening = signalled(signal.SIGKILL, step=7)
+    assert killed(tmp_path, every=EVERY, happening=happening) == 0
+    assert f"training {RUN} on cpu" in require_resumed(tmp_path, reference=untouched).err
+
+
+@proves("A4", "EMNR")
+@pytest.mark.parametrize("batch", [EPOCH // 3, 400])  # ends with the epoch, or reaches beyond it
+def test_killed_in_every_step_around_the_end_of_an_epoch_it_is_the_same_run(
+    batch: int, tmp_path: Path
+) -> None:
+    images = {"images": 6 * batch, "batch_size": batch, "checkpoint_every": batch}
+    words = [word for name, n in images.items() for word in ("--set", f"training.{name}={n}")]
+    assert live(tmp_path / "alone", *words).code == 0
+    run = tmp_path / "killed"
+    for step in range(1, 6):
+        second = after_step(2, kill)  # saved after the first step of its part
+        assert killed(run, *words, every=batch, happening=second) == step * batch
+    require_resumed(run, *words, reference=tmp_path / "alone" / RUN)
+
+
+ENDS: dict[str, tuple[Happening, str]] = {
+    "after the last save": (killed_when("after unlink", "256.safetensors"), "from 480 images"),
+    "before the result": (killed_when("before replace", "result.json"), "from 480 images"),
+    "after the result": (killed_when("after replace", "result.json"), "already complete"),
+    "at the very end": (killed_when("after close", ".lock"), "already complete"),
+}
+
+
+@proves("A4", "EMNR")
+@pytest.mark.parametrize("moment", ENDS)
+def test_killed_between_the_last_save_and_its_end_it_has_nothing_to_do_again(
+    moment: str, untouched: Path, tmp_path: Path
+) -> None:
+    happening, told = ENDS[moment]
+    assert killed(tmp_path, every=0, happening=happening) == 480
+    assert told in require_resumed(tmp_path, reference=untouched).err
+
+
+@proves("A4", "EMNR")
+def test_a_finished_run_answers_at_once_and_touches_nothing(tmp_path: Path) -> None:
+    first = live(tmp_path)
+    runs = tmp_path / "runs"
+    times = {path: path.stat().st_mtime_ns for path in (runs, *runs.rglob("*"))}
+    again = live(tmp_path)
+    assert again.code == 0
+    assert "already complete" in again.err
+    assert again.json == first.json
+    assert {path: path.stat().st_mtime_ns for path in (runs, *runs.rglob("*"))} == times
+    assert len(times) > 10
+
+
+# -- processes of their own -----------------------------------------------------------------------
 
 LINE = ["train", "--config", "tiny", "--name", "run", "--quiet", "--set",
         "training.checkpoint_every=640"]  # fmt: skip
 
 
-def killed_after(lines: int, folder: Path) -> int:
-    """Train until metrics.jsonl has so many lines more than before, then SIGKILL."""
-    metrics = folder / "runs" / "run" / "metrics.jsonl"
-    goal = count(metrics) + lines
+def start(folder: Path) -> "subprocess.Popen[bytes]":
+    folder.mkdir(exist_ok=True)
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    process = subprocess.Popen([sys.executable, "-m", "genctl", *LINE], cwd=folder, env=environment)
-    while process.poll() is None and count(metrics) < goal:
+    return subprocess.Popen([sys.executable, "-m", "genctl", *LINE], cwd=folder, env=environment)
+
+
+def killed_at_line(lines: int, folder: Path) -> int:
+    """Train until metrics.jsonl has so many lines more than before, then SIGKILL."""
+    goal = len(logged(folder)) + lines
+    process = start(folder)
+    while process.poll() is None and len(logged(folder)) < goal:
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     return process.wait()
 
 
-def count(metrics: Path) -> int:
-    return metrics.read_bytes().count(b"\n") if metrics.exists() else 0
+def logged(folder: Path) -> list[dict[str, Any]]:
+    metrics = folder / RUN / "metrics.jsonl"
+    lines = metrics.read_text().splitlines(keepends=True) if metrics.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
-def remains(folder: Path) -> dict[str, Any]:
-    run = folder / "runs" / "run"
-    records = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
-    return {
-        "model": (run / "model.safetensors").read_bytes(),
-        "samples": {path.name: path.read_bytes() for path in run.glob("samples/*.png")},
-        "metrics": [{k: v for k, v in record.items() if k != "seconds"} for record in records],
-    }
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """The preset tiny, which nothing happens to, and the seconds that it takes."""
+    folder, started = tmp_path_factory.mktemp("alone"), time.monotonic()
+    assert program(*LINE, cwd=folder).code == 0
+    return folder / RUN, time.monotonic() - started
 
 
 @pytest.mark.slow
-@proves("A2", "ER")
-def test_a_run_killed_six_times_ends_with_the_bits_of_one_left_alone(tmp_path: Path) -> None:
-    alone, killed = tmp_path / "alone", tmp_path / "killed"
-    for folder in (alone, killed):
-        folder.mkdir()
-    assert program(*LINE, cwd=alone).code == 0
+@proves("A1", "ENR")
+def test_a_process_killed_at_twenty_random_moments_is_the_same_run(
+    alone: tuple[Path, float], tmp_path: Path
+) -> None:
+    reference, seconds = alone
+    chance, kills = random.Random(SEED), 0
+    while kills < TRIALS:
+        moment = chance.uniform(0, seconds)
+        print(f"seed {SEED}: killed after {moment:.3f} of {seconds:.3f} s")
+        folder = tmp_path / f"{moment}"
+        process = start(folder)
+        try:
+            assert process.wait(moment) == 0
+            continue  # it was faster than the one that was timed
+        except subprocess.TimeoutExpired:
+            process.kill()
+        assert process.wait() == -signal.SIGKILL
+        seen = max((record["images"] for record in logged(folder)), default=0)
+        assert seen - newest_checkpoint(folder) <= 640
+        assert program(*LINE, cwd=folder).code == 0
+        require_same(folder / RUN, reference)
+        kills += 1
+
+
+@pytest.mark.slow
+@proves("A2", "ENR")
+def test_a_process_killed_six_times_is_the_same_run(
+    alone: tuple[Path, float], tmp_path: Path
+) -> None:
     for lines in (1, 4, 1, 3, 5, 2):
-        assert killed_after(lines, killed) == -signal.SIGKILL
-    assert program(*LINE, cwd=killed).code == 0
-    assert remains(killed) == remains(alone)
+        assert killed_at_line(lines, tmp_path) == -signal.SIGKILL
+    assert program(*LINE, cwd=tmp_path).code == 0
+    require_same(tmp_path / RUN, alone[0])

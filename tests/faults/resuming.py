@@ -1,0 +1,49 @@
+"""After a SIGKILL the same line says where it goes on, and ends as if nothing had happened."""
+
+import signal
+from pathlib import Path
+
+from conftest import Finished
+from life import Happening, Odometer, checkpoints, live, require_same, together
+
+RUN = Path("runs") / "run"
+
+
+def killed(folder: Path, *more: str, every: int, happening: Happening) -> int | None:
+    """Train until SIGKILL comes; None if the run was completed before.
+
+    Returns:
+        The images of the newest checkpoint, which is at most ``every`` images old.
+    """
+    seen = Odometer()
+    done = live(folder, *more, happening=together(seen.watch, happening))
+    if done.code == 0:
+        return None
+    assert (done.code, done.out) == (-signal.SIGKILL, ""), done.err
+    newest = newest_checkpoint(folder)
+    assert seen.images - newest <= every, "more would be done again than should be"
+    return newest
+
+
+def newest_checkpoint(folder: Path) -> int:
+    """The images of the newest checkpoint; 0 where there is none."""
+    return max(map(int, checkpoints(folder / RUN)), default=0)
+
+
+def require_resumed(folder: Path, *more: str, reference: Path) -> Finished:
+    """The same line goes on from the newest checkpoint, and ends with the reference's bits."""
+    newest = newest_checkpoint(folder)
+    done = live(folder, *more)
+    assert done.code == 0, done.err
+    require_told(done, newest)
+    require_same(folder / RUN, reference)
+    return done
+
+
+def require_told(done: Finished, newest: int) -> None:
+    """The run says where it begins, and that is all there is to say."""
+    resuming = f"resuming {RUN} on cpu" in done.err and f" from {newest:,} images" in done.err
+    beginning = f"training {RUN} on cpu" in done.err and not newest
+    assert resuming or beginning or f"{RUN} is already complete" in done.err, done.err
+    assert "warning" not in done.err
+    assert "error" not in done.err

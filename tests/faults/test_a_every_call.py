@@ -1,0 +1,197 @@
+"""SIGKILL at every moment at which a run touches its folder, one after the other."""
+
+import json
+import random
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from disk import killed_at, written_down
+from life import checkpoints, live, metrics, require_same, signalled
+from PIL import Image
+from resuming import RUN, killed, require_resumed
+from scorecard import proves
+
+from genctl import config, tensors
+from genctl.files import PREFIX
+
+EVERY = 96  # images from one checkpoint to the next
+SHORT = ("--set", "training.images=192", "--set", f"training.checkpoint_every={EVERY}",
+         "--set", "training.keep=1")  # fmt: skip
+SHARES = 8
+
+
+@pytest.fixture(scope="module")
+def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder, in which a run begins."""
+    return tmp_path_factory.mktemp("new")
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was asked to stop half-way, went on, and was killed in its second part."""
+    folder = tmp_path_factory.mktemp("half")
+    assert live(folder, *SHORT, happening=signalled(signal.SIGTERM, step=7)).code == 143
+    result = (folder / RUN / "result.json").read_bytes()
+    assert live(folder, *SHORT, happening=signalled(signal.SIGKILL, step=4)).code == -9
+    (folder / RUN / "result.json").write_bytes(result)  # killed before it was deleted
+    for place in (folder / RUN, folder / RUN / "samples", folder / RUN / "checkpoints"):
+        (place / f"{PREFIX}left").write_bytes(b"half a file")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reference(new: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short run that nothing happens to; every moment of it is in the file ``moments``."""
+    return gone_through(new, tmp_path_factory.mktemp("reference") / "whole")
+
+
+def gone_through(start: Path, folder: Path) -> Path:
+    """A copy of ``start`` in which the run was completed, and its moments were written down."""
+    shutil.copytree(start, folder)
+    assert live(folder, *SHORT, happening=written_down(Path("moments"))).code == 0
+    return folder
+
+
+def moments_of(folder: Path) -> list[str]:
+    return (folder / "moments").read_text().splitlines()
+
+
+def one_of_each_kind(moments: list[str]) -> list[int]:
+    """A moment of each kind, as "before fsync", at a file that chance chooses."""
+    kinds: dict[str, list[int]] = {}
+    for number, moment in enumerate(moments, start=1):
+        kinds.setdefault(" ".join(moment.split()[:2]), []).append(number)
+    chance = random.Random(0)
+    return [chance.choice(numbers) for numbers in kinds.values()]
+
+
+def kill_and_resume(number: int, start: Path, folder: Path, reference: Path) -> bool:
+    """Go on from ``start``, killed at the ``number``-th moment; False if there were fewer."""
+    shutil.copytree(start, folder)
+    newest = killed(folder, *SHORT, every=EVERY, happening=killed_at(number))
+    if newest is None:
+        require_same(folder / RUN, reference / RUN)
+        return False
+    require_whole(folder / RUN)
+    require_resumed(folder, *SHORT, reference=reference / RUN)
+    return True
+
+
+def require_whole(run: Path) -> None:
+    """Every file that has its name is whole."""
+    for path in run.rglob("[!.]*"):
+        match path.suffix:
+            case ".safetensors":
+                kind = "checkpoint" if path.parent.name == "checkpoints" else "model"
+                tensors.read(path, kind)
+            case ".png":
+                with Image.open(path) as picture:
+                    picture.load()
+            case ".json":
+                json.loads(path.read_text())
+            case ".yaml":
+                config.load(str(path))
+            case ".jsonl":  # the one file that grows: its last line may be torn
+                for line in path.read_text().splitlines()[:-1]:
+                    json.loads(line)
+            case _:
+                assert path.is_dir() or "tfevents" in path.name, path
+
+
+@proves("A3", "EMNR")
+def test_killed_at_a_moment_of_each_kind_it_is_the_same_run(
+    new: Path, reference: Path, tmp_path: Path
+) -> None:
+    numbers = one_of_each_kind(moments_of(reference))
+    assert len(numbers) >= 19
+    for number in numbers:
+        assert kill_and_resume(number, new, tmp_path / str(number), reference), number
+
+
+@proves("A3", "EMNR")
+def test_killed_again_while_it_resumes_it_is_the_same_run(
+    half: Path, reference: Path, tmp_path: Path
+) -> None:
+    moments = moments_of(gone_through(half, tmp_path / "whole"))
+    only_here = sorted(set(moments) - set(moments_of(reference)))
+    assert len(only_here) == 11
+    for moment in only_here:
+        number = moments.index(moment) + 1
+        assert kill_and_resume(number, half, tmp_path / str(number), reference), moment
+
+
+@pytest.mark.slow
+@proves("A3", "EMNR")
+@pytest.mark.parametrize("start", ["new", "half"])
+@pytest.mark.parametrize("share", range(SHARES))
+def test_killed_at_every_moment_it_is_the_same_run(
+    share: int, start: str, reference: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """As SQLite tests errors of its disk: at the first call, at the second, until it survives."""
+    beginning = request.getfixturevalue(start)
+    count = len(moments_of(gone_through(beginning, tmp_path / "whole")))
+    for number in range(1 + share, count + 1, SHARES):
+        folder = tmp_path / str(number)
+        assert kill_and_resume(number, beginning, folder, reference), number
+        shutil.rmtree(folder)
+    assert not kill_and_resume(count + 1, beginning, tmp_path / "survives", reference)
+
+
+# -- in which order -------------------------------------------------------------------------------
+
+
+def test_the_half_run_has_something_to_throw_away(half: Path) -> None:
+    assert checkpoints(half / RUN) == ["96", "112"]
+    assert metrics(half / RUN)[-1]["images"] == 144
+    assert len(list(half.rglob(f"{PREFIX}*"))) == 3
+
+
+@proves("A3", "N")
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_its_name_before_all_else(
+    reference: Path,
+) -> None:
+    """What a power cut would take, which no SIGKILL can show."""
+    moments = moments_of(reference)
+    replacements = [i for i, moment in enumerate(moments) if moment.startswith("before replace")]
+    assert len(replacements) == 10
+    for i in replacements:
+        _, _, part, target = moments[i].split()
+        written = moments[moments.index(f"before write {part}", i - 15) : i]
+        assert written == [
+            f"{when} {call} {part}"
+            for call in ("write", "flush", "fchmod", "fsync", "close")
+            for when in (("before", "amid", "after") if call == "write" else ("before", "after"))
+        ]
+        folder = Path(target).parent
+        assert moments[i + 1 : i + 6] == [
+            f"after replace {part} {target}", f"before open {folder}", f"after open {folder}",
+            f"before fsync {folder}", f"after fsync {folder}",
+        ]  # fmt: skip
+
+
+@proves("A3", "N")
+def test_what_a_checkpoint_will_not_make_again_is_on_the_disk_before_it(reference: Path) -> None:
+    moments = moments_of(reference)
+    saved = [i for i, moment in enumerate(moments) if is_new(moment, "checkpoints/")]
+    assert len(saved) == 2
+    for start, i in zip([0, *saved], saved, strict=False):
+        before = moments[start:i]
+        assert any(is_new(moment, "run/model.safetensors") for moment in before)
+        assert any(is_new(moment, "samples/") for moment in before)
+        lines = max(n for n, m in enumerate(before) if m == f"after write {RUN}/metrics.jsonl")
+        assert f"after fsync {RUN}/metrics.jsonl" in before[lines:]
+
+
+@proves("A3", "N")
+def test_an_old_checkpoint_goes_only_after_the_new_one_is_there(reference: Path) -> None:
+    moments = moments_of(reference)
+    there = max(i for i, moment in enumerate(moments) if is_new(moment, "checkpoints/"))
+    assert f"after fsync {RUN}/checkpoints" in moments[there:]
+    deleted = moments.index(f"before unlink {RUN}/checkpoints/000000096.safetensors")
+    assert moments.index(f"after fsync {RUN}/checkpoints", there) < deleted
+
+
+def is_new(moment: str, name: str) -> bool:
+    return moment.startswith("after replace") and name in moment.split()[-1]

@@ -1,0 +1,143 @@
+"""A part of the state that is forgotten makes another run, and the comparison sees it."""
+
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from life import Happening, differing, live, nothing, outcome, require_same, signalled, together
+from resuming import RUN
+from scorecard import proves
+
+from genctl import session, tensors
+from genctl.checkpoint import State
+from genctl.model import Model
+from genctl.standing import Standing
+
+SCORED = ("--set", "evaluation.every=96")
+STEP = 17  # one step after a checkpoint, and in the middle of a line of metrics
+
+LEARNED = {
+    "the weights": r"model\..*(weight|bias)",
+    "BatchNorm's statistics": r"model\..*running_",
+    "the generator's optimizer": r"optimizer\.generator\.",
+    "the critic's optimizer": r"optimizer\.critic\.",
+    "the encoder's optimizer": r"optimizer\.encoder\.",
+    "the average": r"average\.",
+}
+"""Parts of a checkpoint, by the names of their tensors."""
+
+COUNTED = {"the meter": "meter", "the steps": "step", "the images": "images",
+           "the best score": "standing"}  # fmt: skip
+"""Parts of a checkpoint, by the names of their facts."""
+
+FORGET: dict[str, Callable[[State], None]] = {
+    "the meter": lambda state: state.meter.restore({}, {}),
+    "the steps": lambda state: setattr(state, "step", 0),
+    "the images": lambda state: setattr(state, "images", 0),
+    "the best score": lambda state: setattr(state, "standing", Standing()),
+}
+
+
+class FirstIsBest:
+    """Scores that cost nothing and get worse, so that the model of the first ones is kept."""
+
+    def score(self, model: Model) -> dict[str, float]:
+        weights = [value.abs().sum() for value in model.roles["generator"].parameters()]
+        return {"fid": 1 / float(torch.stack(weights).sum())}
+
+
+def scored() -> None:
+    session._Part._scorer = lambda *_: FirstIsBest()  # type: ignore[assignment, method-assign]
+
+
+def without(part: str) -> Happening:
+    """Forget a part of the state whenever a checkpoint is read; the empty string is none."""
+
+    def happen() -> None:
+        load = State.load
+
+        def load_forgetfully(self: State, path: Path) -> dict[str, Any]:
+            fresh = {name: value.clone() for name, value in self._learned().items()}
+            facts = load(self, path)
+            if part in FORGET:
+                FORGET[part](self)
+            for name, value in self._learned().items():
+                if part in LEARNED and re.match(LEARNED[part], name):
+                    value.copy_(fresh[name])
+            return facts
+
+        State.load = load_forgetfully  # type: ignore[method-assign]
+
+    return happen
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What is left of a scored run that nothing happens to."""
+    folder = tmp_path_factory.mktemp("scored")
+    assert live(folder, *SCORED, happening=scored).code == 0
+    left = outcome(folder / RUN)
+    assert left["facts"]["standing"]["best_images"] == 96
+    return left
+
+
+def resumed(folder: Path, happening: Happening) -> dict[str, Any]:
+    """What is left of the same run, stopped half-way and then resumed while something happens."""
+    stop = together(scored, signalled(signal.SIGTERM, step=STEP))
+    assert live(folder, *SCORED, happening=stop).code == 143
+    assert live(folder, *SCORED, happening=together(scored, happening)).code == 0
+    return outcome(folder / RUN)
+
+
+@proves("A5", "NR")
+@pytest.mark.parametrize("part", [*LEARNED, *COUNTED])
+def test_without_any_part_of_the_state_it_is_another_run(
+    part: str, reference: dict[str, Any], tmp_path: Path
+) -> None:
+    """No exit code and no message can tell a program what it forgot; the comparison must."""
+    assert differing(resumed(tmp_path, without(part)), reference)
+
+
+@proves("A5", "NR")
+@pytest.mark.parametrize("happening", [nothing, without("")])
+def test_with_all_of_them_it_is_the_same_run(
+    happening: Happening, reference: dict[str, Any], tmp_path: Path
+) -> None:
+    assert differing(resumed(tmp_path, happening), reference) == []
+
+
+def test_the_best_score_decides_which_model_is_kept(
+    reference: dict[str, Any], tmp_path: Path
+) -> None:
+    assert "model" in differing(resumed(tmp_path, without("the best score")), reference)
+
+
+# -- files that lack it ---------------------------------------------------------------------------
+
+
+@proves("A5", "EMNR")
+@pytest.mark.parametrize("part", [*LEARNED, *COUNTED])
+def test_a_checkpoint_that_lacks_it_is_put_aside_for_the_one_before(
+    part: str, untouched: Path, tmp_path: Path
+) -> None:
+    """A right digest does not make it whole: somebody wrote it like that."""
+    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=STEP)).code == 143
+    newest = max((tmp_path / RUN / "checkpoints").iterdir())
+    content, facts, _ = tensors.read(newest, "checkpoint")
+    facts.pop(COUNTED.get(part, ""), None)
+    lacking = {n: v for n, v in content.items() if not re.match(LEARNED.get(part, "$"), n)}
+    tensors.write(newest, lacking, facts)
+    before = newest.read_bytes()
+    done = live(tmp_path)
+    assert done.code == 0
+    (warning,) = [line for line in done.err.splitlines() if "warning" in line]
+    assert f"genctl: warning: cannot use {newest.relative_to(tmp_path)}: " in warning
+    assert "is missing" in warning or "does not say how far the run was" in warning
+    assert "going on from the checkpoint before it" in warning
+    assert " from 256 images" in done.err
+    assert newest.with_suffix(".damaged").read_bytes() == before
+    require_same(tmp_path / RUN, untouched)
