@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,14 +56,18 @@ def genctl(
 ) -> Run:
     """Run genctl in this process, with ``tmp_path`` as its working directory."""
     from genctl.cli.app import main
+    from genctl.signals import ENDING
 
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Finished:
         monkeypatch.setattr(sys, "argv", ["genctl", *map(str, arguments)])
         capfd.readouterr()
+        before = {number: signal.getsignal(number) for number in ENDING}
         with pytest.raises(SystemExit) as left:
             main()
+        for number, handler in before.items():
+            signal.signal(number, handler)
         out, err = capfd.readouterr()
         return Finished(int(left.value.code or 0), out, err)
 
