@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable
@@ -86,6 +87,8 @@ def _be_the_program(folder: Path, words: list[str], happening: Happening) -> Non
         sys.stdout = Path("out").open("w")  # noqa: SIM115 (for as long as the process lives)
         sys.stderr = Path("err").open("w")  # noqa: SIM115
         sys.argv = ["genctl", *words]
+        # What Python prints by itself shall be printed, not collected by pytest.
+        threading.excepthook, sys.unraisablehook = threading.__excepthook__, sys.__unraisablehook__
         happening()
         main()
     except SystemExit as left:

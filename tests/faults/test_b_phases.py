@@ -308,3 +308,4 @@ def test_a_signal_amid_a_destructor_is_not_lost(tmp_path: Path) -> None:
     done = forked(tmp_path, arguments(), called(session, "load_data", vanish))
     assert done.code == 143
     require_no_traceback(done)
+    assert checkpoints(tmp_path / RUN) == []  # it was not only remembered

@@ -23,12 +23,12 @@ def unread(name: str) -> None:
     """What ``| head`` leaves behind: a pipe that nobody reads any more."""
     reader, writer = os.pipe()
     os.close(reader)
-    setattr(sys, name, os.fdopen(writer, "w"))
+    setattr(sys, name, os.fdopen(writer, "w", buffering=1))  # a line at a time, as stderr is
 
 
 def full(name: str) -> None:
     """A file on a full disk."""
-    setattr(sys, name, open("/dev/full", "w"))  # noqa: SIM115, PTH123
+    setattr(sys, name, open("/dev/full", "w", buffering=1))  # noqa: SIM115, PTH123
 
 
 def closed(name: str) -> None:

@@ -4,7 +4,6 @@ import errno
 import os
 import re
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,14 +25,12 @@ from life import (
     outcome,
     signalled,
 )
-from models import save_model
-from refusal import changed, contents
+from refusal import contents, made
 from scorecard import proves
 from stopped import RUN, require_clean, require_no_traceback, require_reference
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from genctl import files, tensors
-from genctl.judge import lessons
 from genctl.run import Run
 
 NO_SPACE = os.strerror(errno.ENOSPC)
@@ -279,57 +276,27 @@ OUTPUTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a run, a picture drawn from it, and short lessons for judges. Do not write."""
-    folder = tmp_path_factory.mktemp("workplace")
-    (folder / "run").mkdir()
-    save_model(folder / "run" / "model.safetensors")
-    (folder / "run" / "config.yaml").write_text("data: {kind: digits}\n")
-    drawn = forked(folder, ["sample", "--run", "run", "--n", "1", "--out", "drawn.png"])
-    assert drawn.code == 0
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lessons, "EPOCHS", 1)
-        patch.setattr(lessons, "FEWEST_LOOKS", 1_000)
-        yield folder
-
-
-@pytest.fixture
-def folder(workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workplace of one's own."""
-    monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
-    shutil.copytree(workplace, tmp_path, dirs_exist_ok=True)
-    return tmp_path
-
-
-def made(before: dict[Path, bytes], folder: Path) -> set[str]:
-    names = {Path(name) for name in changed(before, folder)}
-    return {
-        path.name for path in names if path.name not in ("out", "err") and path.suffix != ".lock"
-    }
-
-
 @proves("C1", "EMNR")
 @pytest.mark.parametrize("manner", SOME)
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_an_output_that_does_not_fit_is_not_there(name: str, manner: str, folder: Path) -> None:
-    before = contents(folder)
-    done = forked(folder, [*OUTPUTS[name], "--json"], MANNERS[manner](name))
+def test_an_output_that_does_not_fit_is_not_there(name: str, manner: str, desk: Path) -> None:
+    before = contents(desk)
+    done = forked(desk, [*OUTPUTS[name], "--json"], MANNERS[manner](name))
     require_full(done, name.lstrip("-"))
     assert done.json["exit_code"] == 74
-    require_clean(folder)
+    require_clean(desk)
     made_before = {"codes.npz"} if name == "map.png" else set()
-    made_before |= {path for path in made(before, folder) if "-v1" in path} - {name}
-    assert made(before, folder) == made_before  # what was written first is whole
-    again = forked(folder, [*OUTPUTS[name]])
+    made_before |= {path for path in made(before, desk) if "-v1" in path} - {name}
+    assert made(before, desk) == made_before  # what was written first is whole
+    again = forked(desk, [*OUTPUTS[name]])
     assert again.code == 0, again.err
-    assert any(name in path for path in made(before, folder))
+    assert any(name in path for path in made(before, desk))
 
 
-def test_an_export_that_does_not_fit_is_not_there(folder: Path) -> None:
+def test_an_export_that_does_not_fit_is_not_there(desk: Path) -> None:
     pytest.importorskip("onnxruntime", reason="needs `pip install .[onnx]`")
     words = ["export", "--run", "run"]
-    done = forked(folder, words, half_written("generator.onnx"))
+    done = forked(desk, words, half_written("generator.onnx"))
     require_full(done, "generator.onnx")
-    require_clean(folder)
-    assert list((folder / "onnx").iterdir()) == []
+    require_clean(desk)
+    assert list((desk / "onnx").iterdir()) == []

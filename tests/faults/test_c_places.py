@@ -266,8 +266,8 @@ def everything(folder: Path) -> dict[str, Any]:
 
 # -- C6: modes, links and devices -----------------------------------------------------------------
 
-SAMPLE = ("sample", "--run", "model.safetensors", "--n", "2", "--out")
-ENCODE = ("encode", "digits:test[0:3]", "--run", "model.safetensors", "--out")
+SAMPLE = ("sample", "--run", "run", "--n", "2", "--out")
+ENCODE = ("encode", "digits:test[0:3]", "--run", "run", "--out")
 WRITERS: dict[str, tuple[str, ...]] = {
     "a.png": (*SAMPLE, "a.png"),
     "a.npz": (*SAMPLE, "a.npz"),
@@ -276,20 +276,8 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "codes.csv": (*ENCODE, "codes.csv"),
     "map.png": (*ENCODE, "codes.jsonl", "--plot", "map.png"),
     "again.png": ("reproduce", "drawn.png", "--out", "again.png"),
-    "sheet.png": ("runs", "--runs", "shown", "--sheet", "sheet.png"),
+    "sheet.png": ("runs", "--runs", ".", "--sheet", "sheet.png"),
 }
-
-
-@pytest.fixture
-def desk(whole: Path, tmp_path: Path) -> Path:
-    """A folder with a model, a run that has it, and a picture drawn from it."""
-    shutil.copy(whole, tmp_path / "model.safetensors")
-    shown = tmp_path / "shown" / "run"
-    shown.mkdir(parents=True)
-    shutil.copy(whole, shown / "model.safetensors")
-    (shown / "config.yaml").write_text("data: {kind: digits}\n")
-    assert forked(tmp_path, [*SAMPLE, "drawn.png"]).code == 0
-    return tmp_path
 
 
 def masked(mask: int) -> Happening:
