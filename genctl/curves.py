@@ -1,12 +1,12 @@
 """The same scalars and grids as in metrics.jsonl and samples/, for TensorBoard."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from pathlib import Path
 
 import torch
 
-from genctl.errors import WriteFailed
+from genctl import files
+from genctl.errors import CannotCreate, WriteFailed
 
 
 class TensorBoard:
@@ -19,18 +19,20 @@ class TensorBoard:
         from torch.utils.tensorboard import SummaryWriter
 
         self._folder = folder
-        with self._told():
+        self._hook = threading.excepthook
+        threading.excepthook = self._keep_quiet
+        with files.told(self._folder):
             self._writer = SummaryWriter(str(folder), purge_step=images_seen or None)
 
     def write(self, images_seen: int, scalars: dict[str, float]) -> None:
         """Add one point to each curve; the horizontal axis is images."""
-        with self._told():
+        with files.told(self._folder):
             for name, value in scalars.items():
                 self._writer.add_scalar(name, value, images_seen)
 
     def show(self, images_seen: int, grid: torch.Tensor) -> None:
         """Add a grid of samples."""
-        with self._told():
+        with files.told(self._folder):
             self._writer.add_image("samples", grid, images_seen)
 
     def __enter__(self) -> "TensorBoard":
@@ -38,18 +40,15 @@ class TensorBoard:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            with self._told():
+            with files.told(self._folder):
                 self._writer.close()
-        except WriteFailed:
+        except (CannotCreate, WriteFailed):
             if kind is None:  # else what ended the block is the one to tell
                 raise
+        finally:
+            threading.excepthook = self._hook
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise WriteFailed(
-                f"cannot write {self._folder}: {error.strerror}; "
-                "make room and run the same command again"
-            ) from None
+    def _keep_quiet(self, failed: threading.ExceptHookArgs) -> None:
+        """Print no traceback of what the thread that writes hands on to the next call anyway."""
+        if not isinstance(failed.exc_value, OSError):
+            self._hook(failed)

@@ -1,17 +1,20 @@
 """The one writer of files: each appears whole or not at all, and survives a power cut."""
 
 import contextlib
+import errno
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from genctl.errors import CannotCreate, WriteFailed
 
 PREFIX = ".genctl-part-"
 """What every unfinished file is called at first; leftovers of a killed process show it."""
+
+NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -28,22 +31,44 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def write_streamed(path: Path, write: Callable[[IO[bytes]], object], size: int) -> None:
     """The same for what is too large to be held: ``write`` writes it, about ``size`` bytes."""
-    try:
+    with told(path, size):
         if path.is_dir():
             raise CannotCreate(f"cannot write {path}: it is a folder; give a file name")
         if _is_stream(path):
             with path.open("wb") as file:
-                write(file)
+                write(cast(IO[bytes], _Stream(file)))
             return
         path = path.resolve()
         _require_space(path, size)
         _replace(path, write)
-    except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
-        raise CannotCreate(
-            f"cannot write {path}: {error.strerror}; choose a folder that can be written to"
-        ) from None
+
+
+@contextlib.contextmanager
+def told(path: Path, size: int | None = None) -> Iterator[None]:
+    """Say what a failure of the system in the block means for ``path``.
+
+    Raises:
+        CannotCreate: it is not there, or may not be written to.
+        WriteFailed: the disk is full, or writing failed half-way.
+        BrokenPipeError: who reads it has seen enough.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
+        if error.errno in NO_PLACE:
+            raise CannotCreate(
+                f"cannot write {path}: {error.strerror}; choose a folder that can be written to"
+            ) from None
         raise WriteFailed(_no_room(path, str(error.strerror), size)) from None
+
+
+class _Stream:
+    """A device or pipe, in which there is no going back, though /dev/null claims it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.write, self.flush = file.write, file.flush
 
 
 def _is_stream(path: Path) -> bool:
@@ -54,8 +79,9 @@ def _is_stream(path: Path) -> bool:
 
 
 def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    handle, name = tempfile.mkstemp(prefix=PREFIX, dir=path.parent)
-    try:
+    name = path.parent / f"{PREFIX}{secrets.token_hex(8)}"
+    try:  # from before it exists: a signal may end the work between any two calls
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             write(file)
             file.flush()
@@ -80,24 +106,14 @@ def sync(path: Path) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Add one line to a log; a torn last line is what reading has to forgive."""
-    with _told(path), path.open("a", encoding="utf-8") as file:
+    with told(path, len(line) + 1), path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
 
 
 def sync_lines(path: Path) -> None:
     """Make the lines of a log outlast a power cut."""
-    with _told(path):
+    with told(path):
         sync(path)
-
-
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise WriteFailed(
-            f"cannot write {path}: {error.strerror}; make room and run the same command again"
-        ) from None
 
 
 def make_folder(path: Path) -> None:
@@ -122,17 +138,19 @@ def remove_leftovers(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _no_room(path: Path, reason: str, needed: int | None) -> str:
+    """What to say where ``path`` could not be written; ``needed`` is bytes, where known."""
+    free = shutil.disk_usage(path.parent).free
+    room = "" if needed is None else f"{needed:,} bytes needed, "
+    return (
+        f"cannot write {path}: {reason} ({room}{free:,} free); "
+        "make room and run the same command again"
+    )
+
+
 def _require_space(path: Path, needed: int) -> None:
     if shutil.disk_usage(path.parent).free < needed:
         raise WriteFailed(_no_room(path, "the disk is full", needed))
-
-
-def _no_room(path: Path, reason: str, needed: int) -> str:
-    free = shutil.disk_usage(path.parent).free
-    return (
-        f"cannot write {path}: {reason} ({needed:,} bytes needed, {free:,} free); "
-        "make room and run the same command again"
-    )
 
 
 def _umask() -> int:

@@ -56,13 +56,16 @@ class Run:
                 )
         for folder in (self.path, self.samples, self.checkpoints):
             files.make_folder(folder)
-        if not os.access(self.path, os.W_OK):
-            raise CannotCreate(f"cannot write to {self}: choose another --runs")
+        for folder in (self.path, self.samples, self.checkpoints):
+            if not os.access(folder, os.W_OK):
+                raise CannotCreate(
+                    f"cannot write to {folder}: no permission; choose another --runs"
+                )
 
     def _is_first(self, entry: Path) -> bool:
         """Whether ``entry`` may be there before the config is: from a run killed that early."""
         if entry in (self.samples, self.checkpoints):
-            return not any(entry.iterdir())
+            return entry.is_dir() and not any(entry.iterdir())
         return entry in (self._lock, self._holder) or entry.name.startswith(files.PREFIX)
 
     @contextmanager
@@ -72,6 +75,13 @@ class Run:
         Raises:
             Locked: another process holds it.
         """
+        with self._alone():
+            me = {"pid": os.getpid(), "host": socket.gethostname()}
+            files.write_whole(self._holder, json.dumps(me).encode())
+            yield
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
         lock = FileLock(self._lock)
@@ -84,9 +94,11 @@ class Run:
             raise Locked(
                 f"cannot work in {self}: {who} does; wait for it and run the same command again"
             ) from None
+        except PermissionError:
+            raise CannotCreate(
+                f"cannot write {self._lock}: no permission; choose another --name or --runs"
+            ) from None
         try:
-            me = {"pid": os.getpid(), "host": socket.gethostname()}
-            files.write_whole(self._holder, json.dumps(me).encode())
             yield
         finally:
             lock.release()
@@ -113,7 +125,7 @@ class Run:
 
     def move_aside(self) -> Path:
         """Rename the directory, so that its name is free and nothing is lost."""
-        with self.locked():
+        with self._alone():  # not a byte of it changes
             number = 1
             while (aside := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
                 number += 1
@@ -164,6 +176,12 @@ class Run:
     def checkpoint_paths(self) -> list[Path]:
         """The checkpoints, newest first."""
         return sorted(self.checkpoints.glob("[0-9]*.safetensors"), reverse=True)
+
+    @property
+    def saved_images(self) -> int:
+        """How far the newest checkpoint is; 0 where there is none."""
+        names = [path.stem for path in self.checkpoint_paths()]
+        return int(names[0]) if names and names[0].isdecimal() else 0
 
     def prune(self, keep: int) -> None:
         """Delete all but the newest ``keep`` checkpoints."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from genctl.errors import (
 from genctl.loading import load_data
 from genctl.model import Model
 from genctl.run import Run
-from genctl.signals import Requests, listen
+from genctl.signals import Requests, Stopped, listen
 from genctl.surroundings import Budget, Listener, Scorer, Surroundings
 from genctl.trainer import Trainer
 
@@ -58,6 +60,8 @@ def train(request: Request, listener: Listener) -> Result:
     """
     with listen() as requests:
         run = Run(request.path)
+        if run.exists:
+            _require_own(run)
         if request.fresh and run.path.exists():
             if not run.exists:
                 raise CannotCreate(f"cannot use {run}: it is no run of genctl; choose another name")
@@ -76,6 +80,18 @@ def train(request: Request, listener: Listener) -> Result:
                 _tell_other_budget(run, request.config, listener)
             files.write_whole(run.config, configs.dump(request.config).encode())
             return _Part(request, run, requests, listener).play()
+
+
+def _require_own(run: Run) -> None:
+    """Leave a folder alone that is no run, though it happens to hold a config.yaml."""
+    if run.checkpoints.is_dir():
+        return
+    try:
+        configs.load(str(run.config))
+    except GenctlError:
+        raise CannotCreate(
+            f"cannot use {run}: its config.yaml is not one of genctl; choose another --name"
+        ) from None
 
 
 def _refuse_other_settings(run: Run, new: Config) -> None:
@@ -147,24 +163,35 @@ class _Part:
         try:
             with memory_errors(), quick_denormals():
                 ended_by = self._train()
-        except (Diverged, Interrupted, GenctlError) as error:
-            status = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
-            result = self._result(status, str(error))
-            error.result = result  # type: ignore[attr-defined]
-            try:
-                self.run.write_result(result)
-            except WriteFailed as failure:  # on a full disk the first failure is the one to tell
-                self.listener.warn(str(failure))
+        except Stopped as stopped:  # in what comes before the first step, or after the last one
+            error = stopped.told(self._kept())
+            self._leave_result(error)
+            raise error from None
+        except GenctlError as error:
+            self._leave_result(error)
             raise
         result = self._result("complete", ended_by)
-        self.run.write_result(result)
+        with _lasting():
+            self.run.write_result(result)
         return result
+
+    def _leave_result(self, error: GenctlError) -> None:
+        status = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
+        result = self._result(status, str(error))
+        error.result = result  # type: ignore[attr-defined]
+        try:
+            self.run.write_result(result)
+        except (WriteFailed, CannotCreate) as failure:  # the first failure is the one to tell
+            self.listener.warn(str(failure))
+
+    def _kept(self) -> str:
+        images = self.run.saved_images
+        return f"checkpoint at {images:,} images" if images else "nothing was trained yet"
 
     def _train(self) -> str:
         config, run = self.request.config, self.run
         device = choose_device(self.request.device)
         data, held_out = load_data(config)
-        self.requests.raise_if_ending("nothing was trained yet")
         run.remove_leftovers()
         model = Model(config, len(data.classes)).to(device)
         model.to(memory_format=torch.channels_last)
@@ -183,7 +210,9 @@ class _Part:
                 f"{'resuming' if facts else 'training'} {run} on {device} in {precision}"
                 + (f" from {state.images:,} images" if facts else "")
             )
-            return trainer.train(self._budget(trainer), self.elapsed)
+            budget = self._budget(trainer)
+            with self.requests.patiently(), _lasting():
+                return trainer.train(budget, self.elapsed)
 
     def _scorer(self, data: Images, held_out: Images, device: torch.device) -> Scorer | None:
         """Who scores the run, if its config asks for scores and there is a judge in time."""
@@ -237,7 +266,7 @@ class _Part:
 
     def _result(self, status: str, stopped_by: str) -> Result:
         trainer, run = self.trainer, self.run
-        images = trainer.state.images if trainer else 0
+        images = trainer.state.images if trainer else run.saved_images
         samples = run.sample_path(images)
         return {
             "run": str(run),
@@ -251,3 +280,13 @@ class _Part:
             "stopped_by": stopped_by,
             "max_time": self.request.max_time,
         }
+
+
+@contextmanager
+def _lasting() -> Iterator[None]:
+    """What could be written to when the run began and no longer can is a failed write."""
+    try:
+        yield
+    except CannotCreate as error:
+        reason = str(error).rpartition(";")[0]
+        raise WriteFailed(f"{reason}; make it writable and run the same command again") from None

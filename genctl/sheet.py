@@ -124,16 +124,29 @@ def moving(drawing: Drawing, pixels: Tensor, suffix: str) -> bytes:
 
 
 def _write_pictures(drawing: Drawing, folder: Path, batch_size: int, told: Told) -> None:
+    """Fill an empty folder, or leave it empty: half of the pictures would be in the way of all."""
     if folder.is_dir() and any(folder.iterdir()):
         raise CannotCreate(f"cannot write {folder}: the folder is not empty; name another --out")
+    made = not folder.exists()
     files.make_folder(folder)
     number = 0
-    for batch in drawing.batches(batch_size):
-        for pixels in batch:
-            facts = provenance(drawing.order, drawing.trained, number)
-            files.write_whole(folder / f"{number:06d}.png", images.png(pixels, text(facts)))
-            number += 1
-        told(number / len(drawing))
+    try:
+        for batch in drawing.batches(batch_size):
+            for pixels in batch:
+                facts = provenance(drawing.order, drawing.trained, number)
+                files.write_whole(_numbered(folder, number), images.png(pixels, text(facts)))
+                number += 1
+            told(number / len(drawing))
+    except BaseException:
+        for written in range(number + 1):
+            _numbered(folder, written).unlink(missing_ok=True)
+        if made:
+            folder.rmdir()
+        raise
+
+
+def _numbered(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}.png"
 
 
 def _require_size(drawing: Drawing) -> None:

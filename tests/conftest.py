@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,14 +57,18 @@ def genctl(
 ) -> Run:
     """Run genctl in this process, with ``tmp_path`` as its working directory."""
     from genctl.cli.app import main
+    from genctl.signals import ENDING
 
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Finished:
         monkeypatch.setattr(sys, "argv", ["genctl", *map(str, arguments)])
         capfd.readouterr()
+        before = {number: signal.getsignal(number) for number in ENDING}
         with pytest.raises(SystemExit) as left:
             main()
+        for number, handler in before.items():
+            signal.signal(number, handler)
         out, err = capfd.readouterr()
         return Finished(int(left.value.code or 0), out, err)
 
@@ -84,6 +90,33 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from models import save_model
 
     return save_model(tmp_path_factory.mktemp("whole") / "model.safetensors")
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run that nobody trained, and a picture drawn from it. Do not write."""
+    from life import forked
+    from models import save_model
+
+    folder = tmp_path_factory.mktemp("workplace")
+    (folder / "run").mkdir()
+    save_model(folder / "run" / "model.safetensors")
+    (folder / "run" / "config.yaml").write_text("data: {kind: digits}\n")
+    drawn = forked(folder, ["sample", "--run", "run", "--n", "1", "--out", "drawn.png"])
+    assert drawn.code == 0, drawn.err
+    return folder
+
+
+@pytest.fixture
+def desk(workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workplace of one's own, whose judges learn for a second."""
+    from genctl.judge import lessons
+
+    monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(lessons, "EPOCHS", 1)
+    monkeypatch.setattr(lessons, "FEWEST_LOOKS", 1_000)
+    shutil.copytree(workplace, tmp_path, dirs_exist_ok=True)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -80,12 +80,22 @@ def live(folder: Path, *more: str, happening: Happening = nothing) -> Finished:
 
 def forked(folder: Path, words: list[str], happening: Happening = nothing) -> Finished:
     """Run genctl in ``folder``, in a fork in which ``happening`` comes first."""
+    return ended(folder, begun(folder, words, happening))
+
+
+def begun(folder: Path, words: list[str], happening: Happening = nothing) -> int:
+    """The same without waiting for its end; returns the process."""
     folder.mkdir(exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fork of a process with threads; torch's own are idle
         pid = os.fork()
     if not pid:
         _be_the_program(folder, words, happening)
+    return pid
+
+
+def ended(folder: Path, pid: int) -> Finished:
+    """Wait for a process that ``begun`` began."""
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     return Finished(code, (folder / "out").read_text(), (folder / "err").read_text())
@@ -100,6 +110,8 @@ def _be_the_program(folder: Path, words: list[str], happening: Happening) -> Non
         sys.stdout = Path("out").open("w")  # noqa: SIM115 (for as long as the process lives)
         sys.stderr = Path("err").open("w")  # noqa: SIM115
         sys.argv = ["genctl", *words]
+        # What Python prints by itself shall be printed, not collected by pytest.
+        threading.excepthook, sys.unraisablehook = threading.__excepthook__, sys.__unraisablehook__
         happening()
         main()
     except SystemExit as left:
@@ -107,9 +119,13 @@ def _be_the_program(folder: Path, words: list[str], happening: Happening) -> Non
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except OSError:
+            code = 120  # as Python itself
+        finally:
+            os._exit(code)
 
 
 # -- what can happen ------------------------------------------------------------------------------
@@ -155,6 +171,33 @@ def together(*happenings: Happening) -> Happening:
     return happen
 
 
+def called(owner: Any, name: str, happen: Happening, number: int = 1) -> Happening:
+    """Do something when a function or method of ``owner`` is called for the ``number``-th time."""
+
+    def prepare() -> None:
+        function, calls = getattr(owner, name), [0]
+
+        def counted(*words: Any, **named: Any) -> Any:
+            calls[0] += 1
+            if calls[0] == number:
+                happen()
+            return function(*words, **named)
+
+        setattr(owner, name, counted)
+
+    return prepare
+
+
+def receive(*numbers: int) -> Happening:
+    """Receive signals."""
+
+    def happen() -> None:
+        for number in numbers:
+            os.kill(os.getpid(), number)
+
+    return happen
+
+
 def after_step(number: int, happen: Callable[[Trainer], None]) -> Happening:
     """Do something after the ``number``-th step of this part of the run."""
 
@@ -175,29 +218,25 @@ def after_step(number: int, happen: Callable[[Trainer], None]) -> Happening:
 def signalled(*numbers: int, step: int) -> Happening:
     """Receive signals after a step."""
 
-    def happen(_: Trainer) -> None:
-        for number in numbers:
-            os.kill(os.getpid(), number)
-
-    return after_step(step, happen)
+    return after_step(step, lambda _: receive(*numbers)())
 
 
 def disk_full_at(name: str) -> Happening:
-    """Find the disk full when the file called ``name`` is half written."""
+    """Find the disk full when a file with ``name`` in its name is written but not yet flushed."""
 
     def prepare() -> None:
         fsync = os.fsync
 
         def full(handle: int) -> None:
-            if name in writing:
+            if name in writing[-1]:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             fsync(handle)
 
-        writing: list[str] = []
+        writing = [""]
         replace = files._replace
 
         def noted(path: Path, write: Any) -> None:
-            writing[:] = [path.name]
+            writing.append(path.name)
             replace(path, write)
 
         files._replace, os.fsync = noted, full

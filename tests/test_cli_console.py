@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from conftest import REPOSITORY, Finished, Run, program
 from genctl import __version__
 from genctl.cli.console import Console, console, printable
 from genctl.errors import ConfigError, Diverged, GenctlError, MissingInput
+from genctl.signals import Stopped
 
 
 def strictly(text: str) -> object:
@@ -71,8 +73,13 @@ def test_a_bug_is_one_line_and_its_traceback_only_with_debug(capsys: Capture) ->
 
 
 def test_an_interrupt_is_130(capsys: Capture) -> None:
-    assert fail(KeyboardInterrupt(), as_json=True) == 130
-    assert json.loads(capsys.readouterr().out) == {"status": "interrupted", "exit_code": 130}
+    assert fail(Stopped(signal.SIGINT), as_json=True) == 130
+    out, err = capsys.readouterr()
+    line = (
+        "interrupted by SIGINT: no file was left half written; run the same command again to go on"
+    )
+    assert json.loads(out) == {"status": "interrupted", "error": line, "exit_code": 130}
+    assert err == f"genctl: error: {line}\n"
 
 
 def test_quiet_silences_what_is_said_and_no_warning(capsys: Capture) -> None:
@@ -156,8 +163,8 @@ def piped(arguments: list[str], redirect: str, tmp_path: Path) -> Finished:
         (["configs", "list"], "| true", 141),
         (["configs", "list", "--json"], "| true", 141),
         (["--version"], "| true", 141),
-        (["configs", "check", "nowhere", "--json"], "| true", 141),
-        (["configs", "check", "nowhere"], "2>&1 | true", 141),
+        (["configs", "check", "nowhere", "--json"], "| true", 66),
+        (["configs", "check", "nowhere"], "2>&1 | true", 66),
         (["configs", "list"], ">&-", 0),
         (["configs", "check", "nowhere"], "2>&-", 66),
     ],

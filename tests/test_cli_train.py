@@ -1,17 +1,13 @@
 """What `genctl train` answers, and which code it leaves with."""
 
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from conftest import REPOSITORY, Run
-from life import after_step, arguments, checkpoints, live
+from conftest import Run
+from life import after_step, checkpoints, live
 
 from genctl import tensors
 from genctl.objectives.nonsaturating import NonSaturating
@@ -207,37 +203,3 @@ def test_a_run_out_of_time_has_a_model_and_is_complete(tmp_path: Path) -> None:
     again = live(tmp_path, *words)
     assert again.json == done.json
     assert "already complete" in again.err
-
-
-# -- two at once ----------------------------------------------------------------------------------
-
-
-def start(folder: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "genctl", *arguments("--set", "training.images=100000000")]
-    with (folder / "first").open("wb") as out:
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            stdout=out,
-            stderr=out,
-            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-        )
-
-
-def test_a_second_process_is_kept_out_until_the_first_is_gone(tmp_path: Path) -> None:
-    more = ("--set", "training.images=100000000")
-    first = start(tmp_path)
-    run = tmp_path / "runs" / "run"
-    try:
-        while not (run / "metrics.jsonl").exists():
-            assert first.poll() is None, (tmp_path / "first").read_text()
-            time.sleep(0.05)
-        second = live(tmp_path, *more)
-        assert second.code == second.json["exit_code"] == 75
-        assert f"process {first.pid} on {os.uname().nodename} does" in second.err
-        assert live(tmp_path, "--fresh").code == 75
-    finally:
-        first.kill()
-        assert first.wait() == -signal.SIGKILL
-    stopped = after_step(1, lambda _: os.kill(os.getpid(), signal.SIGTERM))
-    assert live(tmp_path, *more, happening=stopped).code == 143  # the lock was free

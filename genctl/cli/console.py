@@ -9,11 +9,14 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Any
 
 import typer
 
+from genctl.cli.streams import silence
 from genctl.errors import GenctlError, WriteFailed, explained
+from genctl.signals import Stopped
 
 STARTED = time.monotonic()  # what --max-time counts from: this is imported first
 
@@ -45,23 +48,40 @@ class Console:
         for line in error.lines():
             print(f"genctl: error: {shortened(printable(line))}", file=sys.stderr, flush=True)
 
-    def result(self, values: dict[str, Any], text: str | None = None) -> None:
+    def result(
+        self, values: dict[str, Any], text: str | None = None, written: Path | None = None
+    ) -> None:
         """Give a program its answer: one JSON object, or the plain text.
 
+        Where stdout has already taken the output itself, ``written``, people are told instead.
+
         Raises:
+            BrokenPipeError: nobody reads it.
             WriteFailed: stdout goes into a file that cannot take it.
         """
         if self.as_json:
             text = json.dumps(_finite(values), allow_nan=False)
         if text is None:
             return
+        if written is not None and _is_stdout(written):
+            self.say(text)
+            return
         try:
             print(text, flush=True)
         except BrokenPipeError:
             raise
         except OSError as error:
-            _silence(sys.stdout)
+            silence(sys.stdout)
             raise WriteFailed(f"cannot write to stdout: {error.strerror}; make room") from None
+
+    def offer(self, values: dict[str, Any], text: str | None = None) -> None:
+        """The same where whoever does not read the answer misses nothing."""
+        try:
+            self.result(values, text)
+        except BrokenPipeError:
+            silence(sys.stdout)
+        except WriteFailed as error:
+            self.warn(str(error))
 
 
 @contextmanager
@@ -76,8 +96,10 @@ def console(as_json: bool, quiet: bool, debug: bool) -> Iterator[Console]:
 def _told(out: Console) -> Iterator[None]:
     try:
         yield
-    except KeyboardInterrupt:
-        _leave(out, {"status": "interrupted"}, 130)
+    except Stopped as stopped:
+        error = stopped.told("no file was left half written")
+        out.error(error)
+        _leave(out, {"status": "interrupted", "error": str(error)}, error.exit_code)
     except (typer.Exit, BrokenPipeError):
         raise
     except Exception as error:
@@ -101,20 +123,22 @@ def _reader_may_leave() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        _silence(sys.stdout)
-        _silence(sys.stderr)
+        silence(sys.stdout)
         raise typer.Exit(141) from None
 
 
 def _leave(out: Console, values: dict[str, Any], code: int) -> None:
     if out.as_json:
-        out.result(values | {"exit_code": code})
+        out.offer(values | {"exit_code": code})  # the code says it all
     raise typer.Exit(code) from None
 
 
-def _silence(stream: TextIO) -> None:
-    """Send a stream nowhere: what Python still holds back must not fail again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def _is_stdout(path: Path) -> bool:
+    """Whether what was written to ``path`` went to where stdout goes."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(1))
+    except OSError:  # not there, or stdout is closed
+        return False
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genctl.cli import options
-from genctl.cli.console import console
+from genctl.cli.console import console, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,10 +77,11 @@ def evaluate(
             out.say(f"kept in {kept}")
         for text in result["warnings"]:
             out.warn(text)
+        drawn = _drawn(result, styled=not json)
         if json:
-            out.result(result)
-        if not (json and quiet):
-            _print(result, to_stderr=json)
+            for line in drawn.splitlines():
+                out.say(line)
+        out.result(result, drawn)
 
 
 def _table(result: dict[str, Any]) -> Table:
@@ -100,11 +101,13 @@ def _text(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _print(result: dict[str, Any], to_stderr: bool) -> None:
+def _drawn(result: dict[str, Any], styled: bool) -> str:
     from rich.console import Console
 
     times = "" if result["seeds"] == 1 else f", {result['seeds']} seeds"
     what = f"{result['n']:,} samples against {result['against']} images{times}"
-    sheet = Console(stderr=to_stderr, highlight=False)
-    sheet.print(f"{result['run']}: {what}", markup=False, soft_wrap=True)
-    sheet.print(_table(result))
+    sheet = Console(highlight=False, color_system="auto" if styled else None)
+    with sheet.capture() as drawn:
+        sheet.print(f"{printable(result['run'])}: {what}", markup=False, soft_wrap=True)
+        sheet.print(_table(result))
+    return drawn.get().rstrip()

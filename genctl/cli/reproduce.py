@@ -53,4 +53,4 @@ def reproduce(
             console_.say("the same to the last bit")
         else:
             console_.warn(f"{target} is not the same as {picture}: was a condition changed?")
-        console_.result({"out": str(target), "identical": same}, str(target))
+        console_.result({"out": str(target), "identical": same}, str(target), written=target)

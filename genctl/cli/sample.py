@@ -98,7 +98,8 @@ def sample(
         target = out or _default_path(facts, form)
         with stages(console_) as listener:
             sheet.write(drawn, target, form, batch_size, partial(listener.progress, "drawing"))
-        console_.result({"out": str(target), "images": len(drawn), **facts}, str(target))
+        answer = {"out": str(target), "images": len(drawn), **facts}
+        console_.result(answer, str(target), written=target)
 
 
 def _form(wish: Format | None, out: Path | None, interpolate: bool) -> sheet.Format:

@@ -74,7 +74,7 @@ def _train(request: Request, out: Console) -> None:
         f"{result['status']} after {result['images']:,} images in {result['seconds']:.0f} s; "
         f"pictures: {result['samples']}"
     )
-    out.result(result, str(request.path))
+    out.offer(result, str(request.path))  # it is in result.json too
 
 
 def _dry_run(settings: Config, device: str, out: Console) -> None:

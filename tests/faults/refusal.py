@@ -20,6 +20,12 @@ def changed(before: dict[Path, bytes], folder: Path) -> list[str]:
     return [str(path) for path in paths if before.get(path) != after.get(path)]
 
 
+def made(before: dict[Path, bytes], folder: Path) -> set[str]:
+    """The names of the files that are new or others, but for what was said and what only locks."""
+    paths = map(Path, changed(before, folder))
+    return {p.name for p in paths if p.name not in ("out", "err") and p.suffix != ".lock"}
+
+
 def refuse(genctl: Run, arguments: tuple[object, ...], why: str, code: int = 65) -> Finished:
     """Run a command that must be refused, in a working directory that must stay as it is."""
     before = contents(Path.cwd())

@@ -1,0 +1,62 @@
+"""The commands, and how an unusable command line is told."""
+
+from typing import Any
+
+import typer
+
+from genctl import __version__
+from genctl.cli import configs
+from genctl.cli.bench import bench
+from genctl.cli.console import console
+from genctl.cli.doctor import doctor
+from genctl.cli.encode import encode
+from genctl.cli.evaluate import evaluate
+from genctl.cli.export import export
+from genctl.cli.reproduce import reproduce
+from genctl.cli.runs import runs
+from genctl.cli.sample import sample
+from genctl.cli.train import train
+from genctl.errors import UsageError
+
+# The base of every complaint about a command line; typer does not export it by name.
+USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
+
+app = typer.Typer(
+    name="genctl",
+    help="Train an image generator from a YAML file, sample from it, and trust both.",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (train, sample, encode, evaluate, reproduce, runs, export, bench, doctor):
+    app.command()(command)
+app.add_typer(configs.app, name="configs")
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
+) -> None:
+    """Train an image generator from a YAML file, sample from it, and trust both."""
+    if show:
+        with console(as_json=False, quiet=False, debug=False) as out:
+            out.result({}, __version__)
+        raise typer.Exit
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code."""
+    try:
+        # What a command does not tell itself, as a wrong option before it begins, is told here.
+        with console("--json" in arguments, quiet=False, debug="--debug" in arguments):
+            return _run(arguments)
+    except typer.Exit as left:
+        return left.exit_code
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        return app(arguments, prog_name="genctl", standalone_mode=False) or 0
+    except USAGE_ERROR as error:
+        command = error.ctx.command_path if error.ctx else "genctl"
+        text = error.format_message().rstrip(".")
+        raise UsageError(f"{text}; see `{command} --help`") from None

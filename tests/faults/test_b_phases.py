@@ -1,0 +1,311 @@
+"""Runs that are asked to stop, whatever they are doing: nothing that was learned is lost."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import REPOSITORY, Finished, program
+from life import (
+    SETTINGS,
+    after_step,
+    arguments,
+    begun,
+    called,
+    checkpoints,
+    differing,
+    ended,
+    forked,
+    live,
+    outcome,
+    receive,
+    signalled,
+)
+from mirror import Mirrors, mirrors, small_set
+from scorecard import proves
+from stopped import (
+    RUN,
+    SOON,
+    loading,
+    require_clean,
+    require_no_traceback,
+    require_reference,
+    require_told,
+)
+from torchvision import datasets
+
+from genctl import checkpoint, files, model_file, session
+from genctl.data import downloads
+from genctl.data.digits import Digits
+from genctl.exhibit import Exhibit
+from genctl.judge import lessons
+from genctl.judge.scorer import Scorer
+from genctl.objectives.nonsaturating import NonSaturating
+from genctl.run import Run
+from genctl.trainer import Trainer
+
+TERMINATE = receive(signal.SIGTERM)
+
+
+def soon(folder: Path, words: list[str], happening: Any) -> Finished:
+    """Run something that a signal happens to."""
+    started = time.monotonic()
+    done = forked(folder, words, happening)
+    assert time.monotonic() - started < SOON
+    return done
+
+
+# -- before the first step ------------------------------------------------------------------------
+
+
+@proves("B1", "EMNR")
+@pytest.mark.parametrize("module", ["typer", "yaml", "torch", "torch.nn", "genctl.trainer"])
+def test_while_the_program_is_loaded_it_leaves_without_a_trace(module: str, tmp_path: Path) -> None:
+    number = signal.SIGINT if module == "torch.nn" else signal.SIGTERM
+    done = loading(module, number, arguments(), tmp_path)
+    kept = "nothing was begun" if module == "typer" else "no file was left half written"
+    require_told(done, 128 + number, kept)
+    assert list(tmp_path.iterdir()) == []  # so the next one is a first run
+
+
+BEFORE = {
+    "while the device is chosen": called(session, "choose_device", TERMINATE),
+    "while the folder is made": called(files, "make_folder", TERMINATE, 2),
+    "while the lock is taken": called(os, "fsync", TERMINATE),
+    "while the config is written": called(os, "fsync", TERMINATE, 3),
+    "while the data is read": called(Digits, "load", TERMINATE, 2),
+    "while the networks are built": called(session, "Model", TERMINATE),
+    "while the checkpoint is read": called(session, "resume", TERMINATE),
+    "while the environment is noted": called(Run, "write_environment", TERMINATE),
+    "while the curves are opened": called(session, "TensorBoard", TERMINATE),
+    "while the end is rehearsed": called(Trainer, "rehearse", TERMINATE),
+    "amid the rehearsal": called(Exhibit, "draw", TERMINATE),
+}
+
+
+@proves("B1", "EMNR")
+@pytest.mark.parametrize("moment", BEFORE)
+def test_before_the_first_step_a_run_leaves_at_once(
+    moment: str, untouched: Path, tmp_path: Path
+) -> None:
+    more = ("--max-time", "1000000") if "rehears" in moment else ()
+    done = soon(tmp_path, arguments(*more), BEFORE[moment])
+    require_told(done, 143, ": no")  # "nothing was trained yet", "no file was left half written"
+    assert done.json["status"] == "interrupted"
+    assert done.json["exit_code"] == 143
+    require_clean(tmp_path)
+    assert checkpoints(tmp_path / RUN) == []
+    require_reference(tmp_path, untouched)
+
+
+@proves("B1", "EMNR")
+@pytest.mark.parametrize("moment", ["while the data is read", "while the checkpoint is read"])
+def test_a_run_that_goes_on_keeps_the_checkpoint_it_goes_on_from(
+    moment: str, untouched: Path, tmp_path: Path
+) -> None:
+    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=11)).code == 143
+    done = soon(tmp_path, arguments(), BEFORE[moment])
+    require_told(done, 143, "checkpoint at 176 images")
+    assert (done.json["status"], done.json["images"]) == ("interrupted", 176)
+    assert checkpoints(tmp_path / RUN) == ["128", "176"]
+    require_reference(tmp_path, untouched)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirrors]:
+    with mirrors(small_set(), monkeypatch) as found:
+        monkeypatch.setattr(downloads, "STALLED", 60.0)
+        yield found
+
+
+@proves("B1", "EMNR")
+def test_while_data_is_downloaded_it_leaves_at_once_and_keeps_no_half_of_it(
+    served: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = arguments("--set", "data.kind=kmnist", "--set", "data.root=data")
+    assert forked(tmp_path / "alone", words).code == 0
+    monkeypatch.setattr(datasets.KMNIST, "mirrors", [served.url("slow")])
+    pid = begun(tmp_path / "stopped", words)
+    assert served.begun.wait(60)
+    started = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    done = ended(tmp_path / "stopped", pid)
+    assert time.monotonic() - started < SOON
+    require_told(done, 143, "nothing was trained yet")
+    left = [path.name for path in (tmp_path / "stopped" / "data").rglob("*")]
+    assert left == [".genctl-download.lock"]
+    monkeypatch.setattr(datasets.KMNIST, "mirrors", [served.url("good")])
+    assert forked(tmp_path / "stopped", words).code == 0
+    ends = [outcome(tmp_path / name / RUN) for name in ("alone", "stopped")]
+    assert differing(*ends) == []
+
+
+# -- from the first step on -----------------------------------------------------------------------
+
+DURING = {
+    "in the first step": (called(NonSaturating, "terms", TERMINATE), 16),
+    "amid a step": (called(NonSaturating, "terms", TERMINATE, 22), 176),
+    "after a step": (signalled(signal.SIGTERM, step=11), 176),
+    "while metrics are written": (called(Run, "log", TERMINATE, 2), 96),
+    "while the grid is drawn": (called(Exhibit, "draw", TERMINATE, 2), 256),
+    "while the model is written": (called(model_file, "write", TERMINATE, 2), 256),
+    "while a checkpoint is written": (called(checkpoint.State, "save", TERMINATE, 2), 256),
+    "while old checkpoints are dropped": (called(Run, "prune", TERMINATE, 2), 256),
+    "in the last step": (called(NonSaturating, "terms", TERMINATE, 60), 480),
+}
+
+
+@proves("B1", "EMNR")
+@pytest.mark.parametrize("moment", DURING)
+def test_a_run_leaves_a_checkpoint_of_the_very_step(
+    moment: str, untouched: Path, tmp_path: Path
+) -> None:
+    happening, images = DURING[moment]
+    done = soon(tmp_path, arguments(), happening)
+    require_told(done, 143, f"checkpoint at {images} images")
+    assert (done.json["status"], done.json["images"]) == ("interrupted", images)
+    run = tmp_path / RUN
+    assert checkpoints(run)[-1] == str(images)
+    assert Run(run).status() == "interrupted"
+    assert (run / "model.safetensors").exists()  # whoever wants to look may draw
+    require_clean(tmp_path)
+    require_reference(tmp_path, untouched)
+
+
+@proves("B1", "EMNR")
+@pytest.mark.parametrize("file", [1, 2, 3])
+def test_amid_the_files_of_a_save_it_finishes_them_first(
+    file: int, untouched: Path, tmp_path: Path
+) -> None:
+    def happening() -> None:
+        after_step(8, lambda _: called(os, "fsync", TERMINATE, 2 * file - 1)())()
+
+    done = soon(tmp_path, arguments(), happening)
+    require_told(done, 143, "checkpoint at 128 images")
+    require_clean(tmp_path)
+    require_reference(tmp_path, untouched)
+
+
+@proves("B1", "ENR")
+def test_asked_for_while_its_last_files_are_written_it_is_complete(
+    untouched: Path, tmp_path: Path
+) -> None:
+    """Nothing is left to go on with, so the answer is that of a run that was not disturbed."""
+    done = soon(tmp_path, arguments(), called(checkpoint.State, "save", TERMINATE, 4))
+    assert done.code == 0, done.err
+    assert done.json["status"] == "complete"
+    assert differing(outcome(tmp_path / RUN), outcome(untouched)) == []
+    assert "already complete" in live(tmp_path).err
+
+
+# -- scores ---------------------------------------------------------------------------------------
+
+SCORED = (
+    *SETTINGS,
+    "data.image_size=16",
+    "networks.generator_widths=[8,8]",
+    "networks.critic_widths=[8,8]",
+    "evaluation.every=96",
+    "evaluation.samples=100",
+)
+
+
+@pytest.fixture(scope="module")
+def lessons_cut() -> Iterator[pytest.MonkeyPatch]:
+    """Judges that learn for a second, as all that is compared here must have them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lessons, "EPOCHS", 1)
+        patch.setattr(lessons, "FEWEST_LOOKS", 2_000)
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory, lessons_cut: pytest.MonkeyPatch) -> Path:
+    """A run with scores that nothing happened to, and its judge."""
+    folder = tmp_path_factory.mktemp("scored")
+    lessons_cut.setenv("GENCTL_CACHE", str(folder / "cache"))
+    done = forked(folder, arguments(settings=SCORED))
+    assert done.code == 0, done.err
+    return folder
+
+
+@proves("B1", "EMNR")
+def test_while_a_judge_is_trained_it_leaves_at_once(
+    scored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
+
+    def amid_lessons_that_take_minutes() -> None:
+        lessons.FEWEST_LOOKS = 10_000_000
+        called(lessons, "_batch", TERMINATE, 3)()
+
+    done = soon(tmp_path, arguments(settings=SCORED), amid_lessons_that_take_minutes)
+    require_told(done, 143, "nothing was trained yet")
+    assert list((tmp_path / "cache").rglob("*.safetensors")) == []
+    assert forked(tmp_path, arguments(settings=SCORED)).code == 0
+    assert differing(outcome(tmp_path / RUN), outcome(scored / RUN)) == []
+
+
+@proves("B1", "EMNR")
+@pytest.mark.parametrize("call", [1, 2])
+def test_while_samples_are_scored_it_leaves_a_checkpoint_and_the_score(
+    call: int, scored: Path, tmp_path: Path
+) -> None:
+    done = soon(tmp_path, arguments(settings=SCORED), called(Scorer, "score", TERMINATE, call))
+    require_told(done, 143, f"checkpoint at {96 * call} images")
+    assert forked(tmp_path, arguments(settings=SCORED)).code == 0
+    assert differing(outcome(tmp_path / RUN), outcome(scored / RUN)) == []
+
+
+# -- at any moment --------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@proves("B1", "ENR")
+def test_at_random_moments_of_a_real_process_it_stops_and_goes_on(
+    untouched: Path, tmp_path: Path
+) -> None:
+    chance = random.Random(0)
+    started = time.monotonic()
+    assert program(*arguments(), cwd=tmp_path).code == 0
+    wall = time.monotonic() - started
+    for trial in range(12):
+        folder, moment = tmp_path / str(trial), chance.uniform(0.1, wall)
+        folder.mkdir()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "genctl", *arguments()], cwd=folder, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        )  # fmt: skip
+        time.sleep(moment)  # the moment itself is what is tried
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=SOON)
+        done = Finished(process.returncode, out, err)
+        # -15 and no word: before genctl's first line, or when all is over.
+        assert done.code in (143, -signal.SIGTERM, 0), (trial, moment, err)
+        require_no_traceback(done)
+        require_clean(folder)
+        require_reference(folder, untouched)
+
+
+@proves("B1", "EN")
+def test_a_signal_amid_a_destructor_is_not_lost(tmp_path: Path) -> None:
+    """Python drops what is raised there; its own ^C is lost so."""
+
+    class Vanishing:
+        def __del__(self) -> None:
+            TERMINATE()
+
+    def vanish() -> None:
+        Vanishing()
+
+    done = forked(tmp_path, arguments(), called(session, "load_data", vanish))
+    assert done.code == 143
+    require_no_traceback(done)
+    assert checkpoints(tmp_path / RUN) == []  # it was not only remembered

@@ -1,0 +1,302 @@
+"""A disk that is full: what was there stays, and with room the same line goes on."""
+
+import errno
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from conftest import Finished
+from life import (
+    Happening,
+    after_step,
+    called,
+    checkpoints,
+    differing,
+    disk_full_at,
+    forked,
+    live,
+    outcome,
+    signalled,
+)
+from refusal import contents, made
+from scorecard import proves
+from stopped import RUN, require_clean, require_no_traceback, require_reference
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from genctl import files, tensors
+from genctl.run import Run
+
+NO_SPACE = os.strerror(errno.ENOSPC)
+
+
+def fail(*_: Any, **__: Any) -> None:
+    raise OSError(errno.ENOSPC, NO_SPACE)
+
+
+def require_full(done: Finished, name: str, why: str = NO_SPACE) -> None:
+    """74, and one line with the path, what is needed and what is free."""
+    assert done.code == 74, done.err
+    require_no_traceback(done)
+    (line,) = [line for line in done.err.splitlines() if "genctl: error:" in line]
+    needed = "" if name == "tensorboard" else r"[\d,]+ bytes needed, "  # who knows what it packs
+    assert re.search(rf"cannot write \S*{name}: {why} \({needed}[\d,]+ free\); make room", line)
+
+
+def half_written(name: str) -> Happening:
+    """Find the disk full amid the file called ``name``."""
+
+    class Narrow:
+        """A file that takes 1,000 bytes."""
+
+        def __init__(self, file: IO[bytes]) -> None:
+            self.file = file
+
+        def write(self, content: bytes) -> None:
+            self.file.write(content[:1000])
+            self.file.flush()
+            fail()
+
+    def prepare() -> None:
+        replace = files._replace
+
+        def narrow(path: Path, write: Callable[[Any], object]) -> None:
+            replace(path, (lambda file: write(Narrow(file))) if name in path.name else write)
+
+        files._replace = narrow
+
+    return prepare
+
+
+# -- runs -----------------------------------------------------------------------------------------
+
+SECOND = "000000256.safetensors"
+MANNERS = {"amid its bytes": half_written, "when it is flushed": disk_full_at}
+SOME = ["amid its bytes", pytest.param("when it is flushed", marks=pytest.mark.slow)]
+
+
+@proves("C1", "EMNR")
+@pytest.mark.parametrize("name", [SECOND, "000000256.png", "model.safetensors", "result.json"])
+@pytest.mark.parametrize("manner", SOME)
+def test_a_file_that_does_not_fit_leaves_all_that_was_there(
+    manner: str, name: str, untouched: Path, tmp_path: Path
+) -> None:
+    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=9)).code == 143
+    run = tmp_path / RUN
+    before = contents(run / "checkpoints")
+    (run / "result.json").unlink()  # of the part that was stopped
+    done = live(tmp_path, happening=MANNERS[manner](name))
+    require_full(done, name)
+    assert done.json["exit_code"] == 74
+    require_clean(tmp_path)
+    for path, content in before.items():
+        assert not path.exists() or path.read_bytes() == content
+    left = checkpoints(run)
+    assert left == (["384", "480"] if name == "result.json" else ["128", "144"])
+    for path in (run / "checkpoints").iterdir():
+        tensors.read(path, "checkpoint")  # whole
+    require_reference(tmp_path, untouched)
+
+
+@proves("C1", "EMNR")
+def test_the_very_first_files_that_do_not_fit_leave_a_run_that_can_begin(
+    untouched: Path, tmp_path: Path
+) -> None:
+    for name in ("holder.json", "config.yaml", "environment.json", "000000128.safetensors"):
+        require_full(live(tmp_path, happening=half_written(name)), name)
+        assert checkpoints(tmp_path / RUN) == []
+        require_clean(tmp_path)
+    require_reference(tmp_path, untouched)
+
+
+def limited(size: int) -> Happening:
+    """Allow no file of more than ``size`` bytes; Python ignores SIGXFSZ."""
+
+    def limit(_: Any) -> None:
+        assert signal.getsignal(signal.SIGXFSZ) is signal.SIG_IGN
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return after_step(15, limit)
+
+
+@proves("C1", "EMNR")
+@pytest.mark.parametrize(
+    ("size", "name"), [(40_000, SECOND), (1_000, r"(tensorboard|metrics\.jsonl)")]
+)
+def test_a_limit_on_the_size_of_files_is_a_full_disk_too(
+    size: int, name: str, untouched: Path, tmp_path: Path
+) -> None:
+    done = live(tmp_path, happening=limited(size))
+    assert done.code == 74, done.err
+    require_no_traceback(done)
+    assert re.search(rf"cannot write \S*{name}: File too large \(.*free\)", done.err)
+    assert checkpoints(tmp_path / RUN) == ["128"]
+    require_clean(tmp_path)
+    require_reference(tmp_path, untouched)
+
+
+@proves("C1", "EMNR")
+@pytest.mark.parametrize("number", [3, pytest.param(8, marks=pytest.mark.slow)])
+def test_metrics_that_do_not_fit_end_the_run(number: int, untouched: Path, tmp_path: Path) -> None:
+    done = live(tmp_path, happening=called(Run, "log", lambda: limit_now(200 * number), number))
+    require_full(done, "metrics.jsonl", "File too large")
+    require_reference(tmp_path, untouched)
+
+
+def limit_now(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@proves("C1", "EMNR")
+@pytest.mark.parametrize("number", [5, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 20))])
+def test_curves_that_do_not_fit_end_the_run_without_a_traceback(
+    number: int, untouched: Path, tmp_path: Path
+) -> None:
+    """TensorBoard writes in a thread of its own, whose traceback Python would print."""
+
+    def happening() -> None:
+        called(RecordWriter, "write", fail, number)()
+
+    require_full(live(tmp_path, happening=happening), "tensorboard")
+    require_reference(tmp_path, untouched)
+
+
+@proves("C1", "EMN")
+def test_a_disk_that_stays_full_tells_the_first_failure(tmp_path: Path) -> None:
+    def happening() -> None:
+        disk_full_at(SECOND)()
+        after_step(16, lambda _: disk_full_at("result.json")())()
+
+    done = live(tmp_path, happening=happening)
+    require_full(done, SECOND)
+    assert done.json["exit_code"] == 74
+    assert "warning: cannot write" in done.err
+
+
+@proves("C1", "EMN")
+def test_a_disk_without_room_is_found_before_anything_is_written(tmp_path: Path) -> None:
+    def full(path: object) -> Any:
+        return type("Usage", (), {"free": 50_000})
+
+    def happening() -> None:
+        after_step(15, lambda _: setattr(files.shutil, "disk_usage", full))()
+
+    done = live(tmp_path, happening=happening)
+    require_full(done, SECOND, "the disk is full")
+    assert checkpoints(tmp_path / RUN) == ["128"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)]
+    if (
+        sys.platform != "linux"
+        or subprocess.run(mount, capture_output=True, check=False).returncode
+    ):
+        pytest.skip("nothing may be mounted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_on_a_real_full_disk_a_run_waits_for_room(
+    small_disk: Path, untouched: Path, tmp_path: Path
+) -> None:
+    """Not a proof for the scorecard, since not everybody may mount; the others play it."""
+    ballast = small_disk / "ballast"
+
+    def fill(_: Any) -> None:
+        handle = os.open(ballast, os.O_WRONLY | os.O_CREAT)
+        while True:
+            try:
+                os.write(handle, bytes(4096))
+            except OSError:
+                return
+
+    (tmp_path / "runs").symlink_to(small_disk, target_is_directory=True)
+    done = live(tmp_path, happening=after_step(15, fill))
+    assert done.code == 74, done.err
+    require_no_traceback(done)
+    assert re.search(rf"cannot write .*({NO_SPACE}|the disk is full) \(.*free\)", done.err)
+    assert checkpoints(tmp_path / RUN) == ["128"]
+    require_clean(tmp_path)
+    ballast.unlink()
+    require_reference(tmp_path, untouched)
+
+
+# -- C3: saved, then pruned -----------------------------------------------------------------------
+
+
+@proves("C3", "EMNR")
+@pytest.mark.parametrize("manner", MANNERS)
+def test_the_only_checkpoint_stays_until_the_next_is_there(
+    manner: str, untouched: Path, tmp_path: Path
+) -> None:
+    one = ("--set", "training.keep=1")
+    done = live(tmp_path, *one, happening=MANNERS[manner](SECOND))
+    require_full(done, SECOND)
+    run = tmp_path / RUN
+    assert checkpoints(run) == ["128"]
+    tensors.read(run / "checkpoints" / "000000128.safetensors", "checkpoint")
+    again = live(tmp_path, *one)
+    assert again.code == 0
+    assert "from 128 images" in again.err
+    assert checkpoints(run) == ["480"]
+    # Both say training.keep.
+    assert differing(outcome(run), outcome(untouched)) == ["model", "config"]
+
+
+# -- other commands -------------------------------------------------------------------------------
+
+SAMPLE = ("sample", "--run", "run", "--n", "8", "--batch-size", "3", "--out")
+ENCODE = ("encode", "digits:test[0:9]", "--run", "run", "--out")
+OUTPUTS = {
+    "grid.png": (*SAMPLE, "grid.png"),
+    "walk.gif": (*SAMPLE, "walk.gif", "--interpolate"),
+    "arrays.npz": (*SAMPLE, "arrays.npz"),
+    "000003.png": (*SAMPLE, "pictures", "--format", "png"),
+    "codes.npz": (*ENCODE, "codes.npz"),
+    "codes.csv": (*ENCODE, "codes.csv"),
+    "codes.jsonl": (*ENCODE, "codes.jsonl"),
+    "codes.safetensors": (*ENCODE, "codes.safetensors"),
+    "map.png": (*ENCODE, "codes.npz", "--plot", "map.png"),
+    "evaluation.json": ("evaluate", "--run", "run", "--n", "40", "--seeds", "1"),
+    "-v1.safetensors": ("evaluate", "--run", "run", "--n", "40", "--seeds", "1"),
+    "drawn.again.png": ("reproduce", "drawn.png"),
+    "sheet.png": ("runs", "--runs", ".", "--sheet", "sheet.png"),
+    "mine.yaml": ("configs", "copy", "tiny", "mine.yaml"),
+}
+
+
+@proves("C1", "EMNR")
+@pytest.mark.parametrize("manner", SOME)
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_an_output_that_does_not_fit_is_not_there(name: str, manner: str, desk: Path) -> None:
+    before = contents(desk)
+    done = forked(desk, [*OUTPUTS[name], "--json"], MANNERS[manner](name))
+    require_full(done, name.lstrip("-"))
+    assert done.json["exit_code"] == 74
+    require_clean(desk)
+    made_before = {"codes.npz"} if name == "map.png" else set()
+    made_before |= {path for path in made(before, desk) if "-v1" in path} - {name}
+    assert made(before, desk) == made_before  # what was written first is whole
+    again = forked(desk, [*OUTPUTS[name]])
+    assert again.code == 0, again.err
+    assert any(name in path for path in made(before, desk))
+
+
+def test_an_export_that_does_not_fit_is_not_there(desk: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="needs `pip install .[onnx]`")
+    words = ["export", "--run", "run"]
+    done = forked(desk, words, half_written("generator.onnx"))
+    require_full(done, "generator.onnx")
+    require_clean(desk)
+    assert list((desk / "onnx").iterdir()) == []

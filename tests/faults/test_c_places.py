@@ -1,0 +1,380 @@
+"""Places that may not be written to, that are taken, or that hold something else."""
+
+import ctypes
+import os
+import shutil
+import signal
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Finished
+from life import (
+    Happening,
+    after_step,
+    arguments,
+    begun,
+    called,
+    checkpoints,
+    ended,
+    forked,
+    live,
+    nothing,
+    signalled,
+)
+from refusal import changed, contents
+from scorecard import proves
+from stopped import RUN, require_clean, require_no_traceback, require_reference
+
+from genctl import session
+
+
+def require_line(done: Finished, code: int, what: str) -> None:
+    """The code, and one line that names the thing, the reason and the way out."""
+    assert done.code == code, done.err
+    require_no_traceback(done)
+    (line,) = [line for line in done.err.splitlines() if "genctl: error:" in line]
+    assert what in line
+    assert "; " in line, "a way out"
+
+
+# -- C2: no permission ----------------------------------------------------------------------------
+
+
+def minding_modes(happening: Happening = nothing) -> Happening:
+    """Be kept out by modes as everybody is: root has a capability that opens every door."""
+
+    def happen() -> None:
+        if os.geteuid() == 0:
+            libc = ctypes.CDLL(None, use_errno=True)
+            version, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+            assert libc.capget(version, sets) == 0
+            for position in (0, 1):  # effective, permitted
+                sets[position] &= ~(1 << 1)  # CAP_DAC_OVERRIDE
+            assert libc.capset(version, sets) == 0
+        happening()
+
+    return happen
+
+
+@proves("C2", "EMNR")
+@pytest.mark.parametrize("place", ["runs", "runs/run", "runs/run/checkpoints", "runs/run/samples"])
+def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_loaded(
+    place: str, untouched: Path, tmp_path: Path
+) -> None:
+    if place == "runs":
+        (tmp_path / "runs").mkdir()
+    else:
+        stop = minding_modes(signalled(signal.SIGTERM, step=11))
+        assert live(tmp_path, happening=stop).code == 143
+    (tmp_path / place).chmod(0o555)
+    before = contents(tmp_path / "runs")
+
+    def load(*_: Any) -> None:
+        raise AssertionError("it is known before the data is loaded")
+
+    started = time.monotonic()
+    done = live(tmp_path, happening=minding_modes(called(session, "load_data", load)))
+    assert time.monotonic() - started < 3
+    require_line(done, 73, f" {place}")
+    assert done.json["exit_code"] == 73
+    assert changed(before, tmp_path / "runs") == []
+    (tmp_path / place).chmod(0o755)
+    require_reference(tmp_path, untouched)
+
+
+def forbidden(place: str) -> Callable[[Any], None]:
+    return lambda _: Path(place).chmod(0o555)
+
+
+@proves("C2", "EMNR")
+@pytest.mark.parametrize("place", ["runs/run", "runs/run/checkpoints", "runs/run/samples"])
+@pytest.mark.parametrize("step", [1, 15, 29])
+def test_a_folder_that_is_closed_amid_a_run_is_never_passed_over(
+    step: int, place: str, untouched: Path, tmp_path: Path
+) -> None:
+    done = live(tmp_path, happening=minding_modes(after_step(step, forbidden(place))))
+    require_line(done, 74, "Permission denied; make it writable and run the same command again")
+    assert done.json["exit_code"] == 74
+    assert len(checkpoints(tmp_path / RUN)) == min(step // 8, 2)
+    (tmp_path / place).chmod(0o755)
+    require_reference(tmp_path, untouched)
+
+
+@proves("C2", "EN")
+def test_a_run_whose_folder_is_deleted_says_so(tmp_path: Path) -> None:
+    done = live(tmp_path, happening=after_step(11, lambda _: shutil.rmtree(RUN)))
+    require_line(done, 74, str(RUN))
+    assert live(tmp_path).code == 0
+
+
+@proves("C2", "EMN")
+def test_the_result_that_cannot_be_left_is_told(untouched: Path, tmp_path: Path) -> None:
+    def happening() -> None:
+        called(session._Part, "_result", lambda: Path(RUN).chmod(0o555))()
+
+    done = live(tmp_path, happening=minding_modes(happening))
+    require_line(done, 74, "result.json")
+    (tmp_path / RUN).chmod(0o755)
+    require_reference(tmp_path, untouched)
+
+
+@proves("C2", "EMNR")
+def test_a_lock_that_may_not_be_taken_is_told(untouched: Path, tmp_path: Path) -> None:
+    """As that of somebody else's run."""
+    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=11)).code == 143
+    lock = tmp_path / RUN / ".lock"
+    lock.chmod(0o444)
+    require_line(live(tmp_path, happening=minding_modes()), 73, ".lock: no permission")
+    lock.chmod(0o644)
+    require_reference(tmp_path, untouched)
+
+
+@proves("C2", "EMN")
+@pytest.mark.parametrize(
+    "words",
+    [("sample", "--out", "closed/a.png"), ("sample", "--out", "closed/a.npz"),
+     ("sample", "--out", "closed/new/a.png"), ("sample", "--out", "closed/pictures", "--format",
+     "png"), ("encode", "digits:test[0:3]", "--out", "closed/a.csv")],
+)  # fmt: skip
+def test_outputs_of_other_commands_are_told_too(
+    words: tuple[str, ...], whole: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.safetensors"
+    shutil.copy(whole, model)
+    model.chmod(0o644)
+    (tmp_path / "closed").mkdir(mode=0o555)
+    line = [*words, "--run", "model.safetensors"]
+    require_line(forked(tmp_path, line, minding_modes()), 73, "closed")
+    assert list((tmp_path / "closed").iterdir()) == []
+    (tmp_path / "closed").chmod(0o777)
+    assert forked(tmp_path, line, minding_modes()).code == 0
+
+
+# -- C4: two at once ------------------------------------------------------------------------------
+
+
+def waiting_at(step: int) -> tuple[Happening, int, int]:
+    """A run that stops after a step until it is let go; how to see that, and to let it go."""
+    arrived, arrive = os.pipe()
+    leave, let_go = os.pipe()
+
+    def wait(_: Any) -> None:
+        os.write(arrive, b".")
+        os.read(leave, 1)
+
+    return after_step(step, wait), arrived, let_go
+
+
+@proves("C4", "EMNR")
+def test_a_second_process_is_kept_out_and_the_first_undisturbed(
+    untouched: Path, tmp_path: Path
+) -> None:
+    happening, arrived, let_go = waiting_at(11)
+    first = begun(tmp_path, arguments(), happening)
+    os.read(arrived, 1)
+    run = tmp_path / RUN
+    before = contents(run)
+    (tmp_path / "second").mkdir()
+    for more in ((), ("--fresh",)):
+        words = [*arguments(*more), "--runs", str(tmp_path / "runs")]
+        second = forked(tmp_path / "second", words)
+        require_line(second, 75, f"process {first} on {os.uname().nodename} does; wait for it")
+        assert second.json["exit_code"] == 75
+    listed = forked(tmp_path / "second", ["runs", "--runs", str(tmp_path / "runs"), "--json"])
+    assert [row["status"] for row in listed.json["runs"]] == ["running"]
+    assert changed(before, run) == []
+    os.write(let_go, b".")
+    assert ended(tmp_path, first).code == 0
+    require_reference(tmp_path, untouched)
+
+
+@proves("C4", "ENR")
+def test_the_lock_of_a_killed_process_is_free_at_once(untouched: Path, tmp_path: Path) -> None:
+    happening, arrived, _ = waiting_at(11)
+    first = begun(tmp_path, arguments(), happening)
+    os.read(arrived, 1)
+    os.kill(first, signal.SIGKILL)
+    assert ended(tmp_path, first).code == -signal.SIGKILL
+    listed = forked(tmp_path, ["runs", "--json"])
+    assert [row["status"] for row in listed.json["runs"]] == ["interrupted"]
+    require_reference(tmp_path, untouched)
+
+
+# -- C5: something else is there ------------------------------------------------------------------
+
+
+@proves("C5", "EMNR")
+def test_fresh_moves_an_old_run_aside_and_changes_not_a_byte(
+    untouched: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(untouched, tmp_path / RUN)
+    before = {path.relative_to(tmp_path / RUN): content
+              for path, content in contents(tmp_path / RUN).items()}  # fmt: skip
+    done = live(tmp_path, "--fresh", happening=signalled(signal.SIGTERM, step=11))
+    assert done.code == 143
+    assert "renamed the old run to runs/run.old-1" in done.err
+    aside = tmp_path / "runs" / "run.old-1"
+    assert {path.relative_to(aside): content for path, content in contents(aside).items()} == before
+    assert forked(tmp_path, ["sample", "--run", "run.old-1", "--n", "1"]).code == 0
+    require_reference(tmp_path, untouched)
+
+
+THESES: dict[str, dict[str, str]] = {
+    "a text": {"run/thesis.tex": "mine"},
+    "hidden": {"run/.thesis": "mine"},
+    "in a folder": {"run/thesis/chapter.tex": "mine"},
+    "in a folder that runs have too": {"run/samples/mine.png": "mine"},
+    "as a file called like a folder of runs": {"run/checkpoints": "mine"},
+    "with a config.yaml": {"run/config.yaml": "title: thesis\n", "run/thesis.tex": "mine"},
+    "with a config.yaml that is none": {"run/config.yaml": "\x00", "run/thesis.tex": "mine"},
+    "as a file": {"run": "mine"},
+    "in place of the folder of all runs": {"../runs": "mine"},
+}
+
+
+@proves("C5", "EMNR")
+@pytest.mark.parametrize("fresh", [(), ("--fresh",)])
+@pytest.mark.parametrize("thesis", THESES)
+def test_what_is_no_run_is_left_alone_to_the_last_byte(
+    thesis: str, fresh: tuple[str, ...], tmp_path: Path
+) -> None:
+    for name, text in THESES[thesis].items():
+        path = Path(os.path.normpath(tmp_path / "runs" / name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    before = everything(tmp_path)
+    done = live(tmp_path, *fresh)
+    require_line(done, 73, "runs")
+    assert done.json["exit_code"] == 73
+    assert everything(tmp_path) == before
+    more = ("--name", "other", "--runs", "elsewhere", "--set", "training.images=16")
+    assert live(tmp_path, *more).code == 0
+
+
+def everything(folder: Path) -> dict[str, Any]:
+    """All names below a folder, with content and time, but for what a program has said."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
+        for path in folder.rglob("*")
+        if path.name not in ("out", "err")
+    }
+
+
+# -- C6: modes, links and devices -----------------------------------------------------------------
+
+SAMPLE = ("sample", "--run", "run", "--n", "2", "--out")
+ENCODE = ("encode", "digits:test[0:3]", "--run", "run", "--out")
+WRITERS: dict[str, tuple[str, ...]] = {
+    "a.png": (*SAMPLE, "a.png"),
+    "a.npz": (*SAMPLE, "a.npz"),
+    "walk.gif": (*SAMPLE, "walk.gif", "--interpolate"),
+    "codes.npz": (*ENCODE, "codes.npz"),
+    "codes.csv": (*ENCODE, "codes.csv"),
+    "map.png": (*ENCODE, "codes.jsonl", "--plot", "map.png"),
+    "again.png": ("reproduce", "drawn.png", "--out", "again.png"),
+    "sheet.png": ("runs", "--runs", ".", "--sheet", "sheet.png"),
+}
+
+
+def masked(mask: int) -> Happening:
+    return lambda: os.umask(mask) and None
+
+
+@proves("C6", "ENR")
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_every_file_of_a_run_is_as_open_as_the_umask_says(mask: int, tmp_path: Path) -> None:
+    done = live(tmp_path, "--set", "training.images=128", happening=masked(mask))
+    assert done.code == 0, done.err
+    for path in (tmp_path / "runs").rglob("*"):
+        mode = 0o777 if path.is_dir() else 0o666
+        assert stat.S_IMODE(path.stat().st_mode) == mode & ~mask, path
+
+
+@proves("C6", "ENR")
+@pytest.mark.parametrize("mask", [0o002, 0o077])
+def test_every_output_is_as_open_as_the_umask_says(mask: int, desk: Path) -> None:
+    for name, words in WRITERS.items():
+        assert forked(desk, list(words), masked(mask)).code == 0
+        assert stat.S_IMODE((desk / name).stat().st_mode) == 0o666 & ~mask, name
+
+
+@proves("C6", "ENR")
+def test_every_output_replaces_what_a_link_leads_to(desk: Path) -> None:
+    (desk / "far").mkdir()
+    for name, words in WRITERS.items():
+        target = desk / "far" / name
+        target.write_text("old")
+        (desk / name).symlink_to(target)
+        done = forked(desk, list(words))
+        assert done.code == 0, done.err
+        assert (desk / name).is_symlink()
+        assert target.read_bytes() != b"old"
+        (desk / name).unlink()
+        target.rename(desk / "linked")
+        assert forked(desk, list(words)).code == 0
+        assert (desk / name).read_bytes() == (desk / "linked").read_bytes()
+    require_clean(desk)
+
+
+@proves("C6", "ENR")
+def test_runs_may_lie_behind_links(untouched: Path, tmp_path: Path) -> None:
+    (tmp_path / "far" / "run").mkdir(parents=True)
+    (tmp_path / "near").mkdir()
+    (tmp_path / "runs").symlink_to(tmp_path / "near")
+    (tmp_path / "near" / "run").symlink_to(tmp_path / "far" / "run")
+    require_reference(tmp_path, untouched)
+    assert (tmp_path / "runs").is_symlink()
+    assert (tmp_path / "near" / "run").is_symlink()
+    assert (tmp_path / "far" / "run" / "model.safetensors").exists()
+    done = live(tmp_path, "--fresh", "--set", "training.images=16")
+    assert done.code == 0
+    assert (tmp_path / "near" / "run.old-1").is_symlink()
+    assert (tmp_path / "far" / "run" / "model.safetensors").exists()
+
+
+DEVICES = {"/dev/null": 0, "/dev/full": 74, "pipe": 0}
+
+
+@proves("C6", "EMN")
+@pytest.mark.parametrize("device", DEVICES)
+def test_devices_are_written_to_and_stay(device: str, desk: Path) -> None:
+    """Behind links, since most outputs must end in the name of their format."""
+    if device == "pipe":
+        os.mkfifo(desk / "pipe")
+        reader = os.open(desk / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    target = desk / device  # an absolute path is itself
+    kind = stat.S_IFMT(target.stat().st_mode)
+    for name, words in WRITERS.items():
+        (desk / name).symlink_to(target)
+        done = forked(desk, list(words))
+        assert done.code == DEVICES[device], (name, done.err)
+        if done.code:
+            require_line(done, 74, "No space left on device")
+        assert (desk / name).is_symlink()
+        assert stat.S_IFMT(target.stat().st_mode) == kind
+        if device == "pipe":
+            assert len(os.read(reader, 2**20)) > 100
+    require_clean(desk)
+
+
+@proves("C6", "ENR")
+def test_what_is_written_to_stdout_is_all_that_is_there(desk: Path) -> None:
+    """Neither the path nor the JSON follow, so that the next program can read it."""
+
+    def to_a_file() -> None:
+        os.dup2(os.open("shell", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)
+
+    for words, name in (
+        ([*SAMPLE, "/dev/stdout"], "a.png"),
+        ([*SAMPLE, "/dev/stdout", "--json"], "a.png"),
+        (["reproduce", "drawn.png", "--out", "/dev/stdout"], "drawn.png"),
+    ):
+        assert forked(desk, [*SAMPLE, "a.png"]).code == 0
+        (desk / "shell").unlink(missing_ok=True)
+        done = forked(desk, words, to_a_file)
+        assert (done.code, done.out) == (0, "")
+        assert (desk / "shell").read_bytes() == (desk / name).read_bytes()
