@@ -45,7 +45,7 @@ class State:
         """
         self.require_finite()
         sums, counts = self.meter.state()
-        content = self._learned() | prefixed("meter", sums)
+        content = self.learned() | prefixed("meter", sums)
         progress = {
             "step": self.step,
             "images": self.images,
@@ -61,7 +61,7 @@ class State:
             Diverged: naming the first tensor that is not finite.
         """
         self.meter.require_finite()
-        name = tensors.first_infinite(self._learned())
+        name = tensors.first_infinite(self.learned())
         if name:
             raise Diverged(f"diverged: {name} became infinite or not a number")
 
@@ -78,7 +78,7 @@ class State:
         tensors.require_finite(content, path)
         sums = without_prefix("meter", content)
         learned = {name: value for name, value in content.items() if not name.startswith("meter.")}
-        require_fit(self._learned(), learned, path)
+        require_fit(self.learned(), learned, path)
         progress = _progress(facts, sums, path)
         load_weights(self.model, without_prefix("model", content), path)
         load_weights(self.average.model, without_prefix("average", content), path)
@@ -90,7 +90,7 @@ class State:
         self.step, self.images = progress.step, progress.images
         return facts
 
-    def _learned(self) -> dict[str, Tensor]:
+    def learned(self) -> dict[str, Tensor]:
         """Weights, their average and the optimizers' memory; the names never change in a run."""
         content = prefixed("model", self.model.state_dict())
         content |= prefixed("average", self.average.model.state_dict())

@@ -15,11 +15,13 @@ from genctl import __version__
 from genctl.data.base import Images
 from genctl.devices import device_name
 
-CHANGES_BITS = ("genctl", "torch", "device", "device_name", "threads")
+CHANGES_BITS = ("genctl", "torch", "device", "device_name", "threads", "processes")
 """What a resumed run must have in common with its beginning to be bit for bit the same."""
 
 
-def describe(device: torch.device, precision: str, data: Images) -> dict[str, Any]:
+def describe(
+    device: torch.device, precision: str, data: Images, processes: int = 1
+) -> dict[str, Any]:
     """The content of environment.json."""
     return {
         "genctl": __version__,
@@ -30,6 +32,7 @@ def describe(device: torch.device, precision: str, data: Images) -> dict[str, An
         "device": device.type,
         "device_name": device_name(device),
         "threads": torch.get_num_threads(),
+        "processes": processes,
         "precision": precision,
         "data": data.digest(),
         "git": _git_revision(),
@@ -38,6 +41,7 @@ def describe(device: torch.device, precision: str, data: Images) -> dict[str, An
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What is different now and costs bit-exactness, as ``threads 2 -> 1``."""
+    before = {"processes": 1} | before  # which was not noted while there could be no more
     return [
         f"{key} {before.get(key)} -> {now[key]}"
         for key in CHANGES_BITS

@@ -82,6 +82,12 @@ class Model(nn.Module):
         return counts
 
 
+def placed(model: Model, device: torch.device) -> Model:
+    """The model on a device, in the order of memory that convolutions like."""
+    model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
+
+
 class Average:
     """The drawing networks with exponentially averaged weights: Yaz et al. 2019."""
 

@@ -18,6 +18,7 @@ from genctl.config import Config
 from genctl.curves import TensorBoard
 from genctl.data.base import Images
 from genctl.devices import choose_device, choose_precision, memory_errors, quick_denormals
+from genctl.engine.peers import Peers, joined, own_device
 from genctl.errors import (
     CannotCreate,
     ConfigError,
@@ -26,8 +27,9 @@ from genctl.errors import (
     Interrupted,
     WriteFailed,
 )
+from genctl.follower import begin, follow, tell_the_end
 from genctl.loading import load_data
-from genctl.model import Model
+from genctl.model import Model, placed
 from genctl.run import Run
 from genctl.signals import Requests, Stopped, listen
 from genctl.surroundings import Budget, Listener, Scorer, Surroundings
@@ -58,28 +60,37 @@ def train(request: Request, listener: Listener) -> Result:
     Raises:
         GenctlError: with the exit code that scripts rely on.
     """
-    with listen() as requests:
-        run = Run(request.path)
-        if run.exists:
-            _require_own(run)
-        if request.fresh and run.path.exists():
-            if not run.exists:
-                raise CannotCreate(f"cannot use {run}: it is no run of genctl; choose another name")
-            listener.say(f"renamed the old run to {run.move_aside()}")
+    with listen() as requests, joined(request.device) as peers:
+        if not peers.leads:
+            with requests.patiently():  # whoever leads hears signals, and says what to do
+                raise SystemExit(follow(request.config, request.device, peers, listener))
+        with tell_the_end(peers):
+            return _lead(request, requests, peers, listener)
+
+
+def _lead(request: Request, requests: Requests, peers: Peers, listener: Listener) -> Result:
+    """Train as the process that reads and writes the run directory."""
+    run = Run(request.path)
+    if run.exists:
+        _require_own(run)
+    if request.fresh and run.path.exists():
         if not run.exists:
-            choose_device(request.device)  # before anything is created
-        run.create()
-        done = _answered(run, request, listener)  # before the lock, which leaves its traces
+            raise CannotCreate(f"cannot use {run}: it is no run of genctl; choose another name")
+        listener.say(f"renamed the old run to {run.move_aside()}")
+    if not run.exists:
+        choose_device(request.device)  # before anything is created
+    run.create()
+    done = _answered(run, request, listener)  # before the lock, which leaves its traces
+    if done is not None:
+        return done
+    with run.locked():
+        done = _answered(run, request, listener)  # another process may have finished meanwhile
         if done is not None:
             return done
-        with run.locked():
-            done = _answered(run, request, listener)  # another process may have finished meanwhile
-            if done is not None:
-                return done
-            if run.exists:
-                _tell_other_budget(run, request.config, listener)
-            files.write_whole(run.config, configs.dump(request.config).encode())
-            return _Part(request, run, requests, listener).play()
+        if run.exists:
+            _tell_other_budget(run, request.config, listener)
+        files.write_whole(run.config, configs.dump(request.config).encode())
+        return _Part(request, run, requests, peers, listener).play()
 
 
 def _require_own(run: Run) -> None:
@@ -147,8 +158,10 @@ def _answered(run: Run, request: Request, listener: Listener) -> Result | None:
 class _Part:
     """What one process adds to a run."""
 
-    def __init__(self, request: Request, run: Run, requests: Requests, listener: Listener) -> None:
-        self.request, self.run = request, run
+    def __init__(
+        self, request: Request, run: Run, requests: Requests, peers: Peers, listener: Listener
+    ) -> None:
+        self.request, self.run, self.peers = request, run, peers
         self.requests, self.listener = requests, listener
         self.seconds_before = 0.0
         self.trainer: Trainer | None = None
@@ -190,24 +203,26 @@ class _Part:
 
     def _train(self) -> str:
         config, run = self.request.config, self.run
-        device = choose_device(self.request.device)
+        device = own_device(self.request.device)
         data, held_out = load_data(config)
         run.remove_leftovers()
-        model = Model(config, len(data.classes)).to(device)
-        model.to(memory_format=torch.channels_last)
-        state = State(config, model)
+        state = State(config, placed(Model(config, len(data.classes)), device))
         facts = resume(state, run, self.listener.warn)
         self.seconds_before = facts.get("seconds", 0.0)
         precision = facts.get("precision") or choose_precision(config.training.precision, device)
         self._note_environment(device, precision, data, resumed=bool(facts))
         run.cut_metrics(state.images)
+        begin(state, precision, self.peers)
         with TensorBoard(run.tensorboard, state.images) as curves:
             scorer = self._scorer(data, held_out, device)
-            around = Surroundings(precision, self.requests, curves, scorer, self.listener)
+            around = Surroundings(
+                precision, self.requests, curves, scorer, self.listener, self.peers
+            )
             trainer = Trainer(config, state, data.to(device), held_out, run, around)
             self.trainer = trainer
             self.listener.say(
                 f"{'resuming' if facts else 'training'} {run} on {device} in {precision}"
+                + (f" with {self.peers.count} processes" if self.peers.count > 1 else "")
                 + (f" from {state.images:,} images" if facts else "")
             )
             budget = self._budget(trainer)
@@ -242,7 +257,7 @@ class _Part:
         self, device: torch.device, precision: str, data: Images, resumed: bool
     ) -> None:
         """Write environment.json; say so where a resumed run cannot be bit for bit the same."""
-        now = environment.describe(device, precision, data)
+        now = environment.describe(device, precision, data, self.peers.count)
         before = self.run.read_environment() if resumed else {}
         if before:
             if before.get("data") != now["data"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from genctl.engine.peers import ALONE, Peers
 from genctl.judge import listener as judge
 
 if TYPE_CHECKING:
@@ -64,3 +65,4 @@ class Surroundings:
     curves: Curves
     scorer: Scorer | None
     listener: Listener
+    peers: Peers = ALONE

@@ -10,14 +10,13 @@ from typing import Any
 import torch
 
 from genctl import files, images, model_file, sampling
-from genctl.batches import Batches
 from genctl.checkpoint import State
 from genctl.config import Config
 from genctl.data.base import Images
-from genctl.engine.base import Engine
 from genctl.engine.choice import choose_engine
 from genctl.engine.step import Moment, Step
 from genctl.exhibit import Exhibit
+from genctl.follower import leading
 from genctl.framing import read_framing
 from genctl.model import Model
 from genctl.run import Run
@@ -39,11 +38,8 @@ class Trainer:
         training = config.training
         self.config, self.state, self.data, self.run = config, state, data, run
         self.around = around
-        batches = Batches(
-            data, config.condition, config.networks.z_width, training.batch_size, training.seed
-        )
-        step = Step(config, state, batches, around.precision)
-        self.engine: Engine = choose_engine(training.engine, step, around.listener)
+        step = Step(config, state, data, around.precision, around.peers)
+        self.engine = leading(choose_engine(training.engine, step, around.listener))
         self.images_per_step = step.images
         self.exhibit = Exhibit(state.model, held_out, training.seed)
         self.framing = read_framing(data, config.data.source_size)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import batches, tiny
+from tiny import images, tiny
 from torch import Tensor
 
 from genctl import tensors
@@ -20,7 +20,7 @@ def state(*overrides: str, steps: int = 0) -> State:
     """The state of a small run after a few steps."""
     config = tiny("condition.width=4", *overrides)
     made = State(config, Model(config, 4))
-    engine = Eager(Step(config, made, batches(config), "fp32"))
+    engine = Eager(Step(config, made, images(), "fp32"))
     for step in range(steps):
         terms = engine.take(Moment(step, 8 * step, 0.0))
         made.meter.add(terms.names, terms.values)
@@ -29,7 +29,7 @@ def state(*overrides: str, steps: int = 0) -> State:
 
 
 def content(of: State) -> dict[str, Tensor]:
-    found = of._learned() | {f"meter.{name}": value for name, value in of.meter.state()[0].items()}
+    found = of.learned() | {f"meter.{name}": value for name, value in of.meter.state()[0].items()}
     return {name: value.clone() for name, value in found.items()}
 
 
@@ -57,7 +57,7 @@ def test_everything_comes_back(path: Path) -> None:
 def test_a_state_that_is_not_finite_is_not_written(path: Path) -> None:
     for spoil in ("model", "optimizer.critic", "average"):
         broken = state(steps=1)
-        tensor = next(v for n, v in broken._learned().items() if n.startswith(f"{spoil}."))
+        tensor = next(v for n, v in broken.learned().items() if n.startswith(f"{spoil}."))
         tensor.data.flatten()[0] = torch.nan
         with pytest.raises(Diverged, match=rf"diverged: {spoil}\."):
             broken.save(path, {})

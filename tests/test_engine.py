@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tiny import batches, tiny
+from tiny import images, tiny
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -40,7 +40,7 @@ CHANGING = ("optimizer.warmup_images=100", "optimizer.decay=cosine", "training.a
 def step_of(config: Config, precision: str = "fp32") -> Step:
     state = State(config, Model(config, 4))
     state.model.train()
-    return Step(config, state, batches(config), precision)
+    return Step(config, state, images(), precision)
 
 
 def take(engine: Engine, first: int, last: int, steps: int = 50) -> list[Terms]:
@@ -50,7 +50,7 @@ def take(engine: Engine, first: int, last: int, steps: int = 50) -> list[Terms]:
 
 
 def learned(engine: Engine) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in engine.step.state._learned().items()}
+    return {name: value.clone() for name, value in engine.step.state.learned().items()}
 
 
 class Traced(Recorded):
@@ -117,7 +117,7 @@ def test_a_run_that_is_resumed_with_recorded_steps_goes_on_rightly() -> None:
     again = step_of(config)
     take(Traced(again), 0, 6)
     take(Traced(again), 6, 12)
-    now, then = learned(eager), again.state._learned()
+    now, then = learned(eager), again.state.learned()
     assert [name for name in now if not torch.equal(now[name], then[name])] == []
 
 

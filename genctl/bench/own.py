@@ -7,7 +7,7 @@ import torch
 from genctl.checkpoint import State
 from genctl.config import Config
 from genctl.data.base import Images
-from genctl.model import Model
+from genctl.model import Model, placed
 from genctl.run import Run
 from genctl.signals import Requests
 from genctl.surroundings import Surroundings
@@ -46,8 +46,7 @@ class OwnLoop:
         precision: str,
         folder: Path,
     ) -> None:
-        model = Model(config, len(images.classes)).to(device)
-        model.to(memory_format=torch.channels_last)
+        model = placed(Model(config, len(images.classes)), device)
         around = Surroundings(precision, Requests(), Nobody(), None, Nobody())
         state = State(config, model)
         self.trainer = Trainer(config, state, images.to(device), images, Run(folder), around)

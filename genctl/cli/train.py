@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,10 @@ from genctl.cli.console import STARTED, Console, console
 if TYPE_CHECKING:
     from genctl.config import Config
     from genctl.session import Request
+
+
+FOLLOWS = os.environ.get("RANK", "0") != "0"
+"""Whether torchrun started another process to lead this one, which speaks for both."""
 
 
 def train(
@@ -50,7 +55,7 @@ def train(
     debug: options.Debug = False,
 ) -> None:
     """Train a generator. The same command line again resumes, or answers "already complete"."""
-    with console(json, quiet, debug) as out:
+    with console(json, quiet or FOLLOWS, debug) as out:
         from genctl import config as configs
         from genctl.naming import default_name
 

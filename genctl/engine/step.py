@@ -4,7 +4,6 @@ but through its inputs, so that an engine may record it once and replay it for e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +12,10 @@ from torch import Tensor
 from genctl.batches import Batch, Batches
 from genctl.checkpoint import State
 from genctl.config import Config
+from genctl.data.base import Images
 from genctl.devices import autocast
 from genctl.draws import Draws, send
+from genctl.engine.peers import ALONE, Peers
 from genctl.objectives.base import Turn
 
 
@@ -47,12 +48,23 @@ class Terms:
 class Step:
     """Every turn of the objective once, then the average."""
 
-    def __init__(self, config: Config, state: State, batches: Batches, precision: str) -> None:
-        self.config, self.state, self.batches, self.precision = config, state, batches, precision
-        self.device = batches.images.device
+    def __init__(
+        self, config: Config, state: State, data: Images, precision: str, peers: Peers = ALONE
+    ) -> None:
+        training = config.training
+        self.config, self.state, self.precision, self.peers = config, state, precision, peers
+        self.batches = Batches(
+            data,
+            config.condition,
+            config.networks.z_width,
+            training.batch_size,
+            training.seed,
+            peers.rows(training.batch_size),
+        )
+        self.device = data.device
         self.turns = config.objective.turns()
         self.batch_count = max(turn.repeats for turn in self.turns)
-        self.images = config.training.batch_size * self.batch_count
+        self.images = training.batch_size * self.batch_count
 
     def variant(self, moment: Moment) -> str:
         """Two steps of one variant do the same arithmetic."""
@@ -90,7 +102,8 @@ class Step:
                     terms.setdefault(f"{turn.name}/{name}", []).append(value.detach())
         self.state.average.update(self.state.model, new_share)
         names = tuple(name for name, values in terms.items() for _ in values)
-        return Terms(names, torch.stack([value for values in terms.values() for value in values]))
+        own = torch.stack([value for values in terms.values() for value in values])
+        return Terms(names, self.peers.mean([own])[0])
 
     def _play(self, turn: Turn, batch: Batch, rates: dict[str, Tensor]) -> dict[str, Tensor]:
         """One optimizer step of the learners of ``turn``; what they lowered."""
@@ -100,9 +113,7 @@ class Step:
         optimizers = [self.state.optimizers[role] for role in learners]
         parameters = [parameter for optimizer in optimizers for parameter in optimizer.parameters]
         loss = torch.stack(list(terms.values())).sum()
-        gradients: Sequence[Tensor | None] = torch.autograd.grad(
-            loss, parameters, allow_unused=True
-        )
+        gradients = self.peers.mean(torch.autograd.grad(loss, parameters, allow_unused=True))
         for role, optimizer in zip(learners, optimizers, strict=True):
             count = len(optimizer.parameters)
             optimizer.step(gradients[:count], rates[role])

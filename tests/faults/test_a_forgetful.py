@@ -61,11 +61,11 @@ def without(part: str) -> Happening:
         load = State.load
 
         def load_forgetfully(self: State, path: Path) -> dict[str, Any]:
-            fresh = {name: value.clone() for name, value in self._learned().items()}
+            fresh = {name: value.clone() for name, value in self.learned().items()}
             facts = load(self, path)
             if part in FORGET:
                 FORGET[part](self)
-            for name, value in self._learned().items():
+            for name, value in self.learned().items():
                 if part in LEARNED and re.match(LEARNED[part], name):
                     value.copy_(fresh[name])
             return facts

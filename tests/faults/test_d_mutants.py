@@ -131,18 +131,18 @@ def test_mutated_checkpoints_are_refused_and_change_nothing(count: int, tmp_path
     whole = tmp_path / "whole.safetensors"
     State(config, Model(config, 4)).save(whole, {"seconds": 1.5, "precision": "fp32"})
     fresh = State(tiny("condition.width=4", "training.seed=1"), Model(config, 4))
-    before = {name: value.clone() for name, value in fresh._learned().items()}
+    before = {name: value.clone() for name, value in fresh.learned().items()}
 
     def judge(path: Path, is_signed: bool) -> None:
         try:
             fresh.load(path)
         except BadContent as error:
             require(error, path)
-            kept = fresh._learned()
+            kept = fresh.learned()
             assert all(torch.equal(kept[name], value) for name, value in before.items())
             return
         fresh.save(Path("again.safetensors"), {})  # it can be gone on from
-        for name, value in fresh._learned().items():
+        for name, value in fresh.learned().items():
             value.copy_(before[name])
 
     assert in_little_memory(tmp_path, lambda: survey(whole, "checkpoint", count, 6, judge)) == []
