@@ -183,10 +183,10 @@ class _Part:
         settings = self.request.config.evaluation
         if not settings.every:
             return None
-        from genctl.judge.cache import cache_path, judge_of
+        from genctl.judge.cache import has_judge, judge_of
         from genctl.judge.scorer import Scorer as JudgeScorer
 
-        if self.request.max_time is not None and not cache_path(data.digest()).exists():
+        if self.request.max_time is not None and not has_judge(data):
             self.listener.say(
                 "no scores: there is no judge of these images yet, and training one would eat up "
                 "--max-time; `genctl evaluate` trains one, once for all"
