@@ -16,7 +16,7 @@ from genctl.judge.drawn import choose
 from genctl.judge.modes import modes
 from genctl.judge.network import Judge
 from genctl.judge.planes import apart
-from genctl.judge.reference import Reference, closeness_by_class, spreads
+from genctl.judge.reference import MOST_NEIGHBOURS, Reference, closeness_by_class, spreads
 
 MOST_COMPARED = 2000  # images that are compared with every other one
 
@@ -52,7 +52,9 @@ class Bench:
         self.n = n
         # The training images' Gaussian is known for all of them; that of a few is not as exact.
         whole = judge.training if against == "train" and features is None else None
-        self.against = self._real(against, n)
+        # Where no class is compared either, the others would only be looked at.
+        spared = whole is not None and data.planes is not None
+        self.against = self._real(against, min(n, MOST_NEIGHBOURS) if spared else n)
         self.reference = Reference.of(self.against.features, whole)
         self.spreads = self._spreads(against)
         self.real, self.real_by_class = self._measure_real(
