@@ -105,10 +105,12 @@ def _answered(run: Run, request: Request, listener: Listener) -> Result | None:
     """The result of a run that has nothing left to do."""
     result = run.read_result()
     if result.get("status") == "diverged":
-        raise Diverged(
+        error = Diverged(
             f"{run} diverged at {result.get('images', 0):,} images and would again; "
             "change its settings, or start it anew with --fresh"
         )
+        error.result = result  # type: ignore[attr-defined]
+        raise error
     if result.get("status") != "complete" or not run.model.exists():
         return None
     enough_images = result.get("images", 0) >= request.config.training.images
