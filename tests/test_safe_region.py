@@ -55,9 +55,12 @@ def test_a_cell_is_the_mean_of_its_seeds_and_a_diverged_seed_does_not_count(
         _run("1", "1e-3", 0.6, seed=1),
         _run("1", "1e-3", None, seed=2),
     ]
-    picture = draw([*seeds, _run("1", "2e-3", 0.1), _run("1", "4e-3", 1.6)])
+    others = [_run("1", "2e-3", 0.1), _run("1", "4e-3", 1.6), _run("1", "8e-3", 0.8)]
+    picture = draw([*seeds, *others])
     assert _ground(module, picture, 0, 0) == module.MIDDLE  # .4 lies halfway from .1 to 1.6
     assert _ground(module, picture, 1, 0) == module.GOOD
+    between = [(a + b) // 2 for a, b in zip(module.MIDDLE, module.BAD, strict=True)]
+    assert _ground(module, picture, 3, 0) == pytest.approx(between, abs=1)
 
 
 def test_the_cell_of_the_preset_is_framed(module: Any, draw: Draw) -> None:

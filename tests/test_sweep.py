@@ -116,7 +116,8 @@ count = len(notes.read_text().splitlines())
 code = codes[count - 1] if count <= len(codes) else 0
 if code == "hang":
     pathlib.Path("started").touch()
-    time.sleep(300)
+    time.sleep(30)
+    pathlib.Path("overslept").touch()
 status = "diverged" if code == 3 else "complete"
 pathlib.Path("run").mkdir(exist_ok=True)
 pathlib.Path("run/model").touch()
@@ -189,6 +190,7 @@ def test_an_interrupted_sweep_ends_its_commands(play: Any, tmp_path: Path) -> No
     )  # fmt: skip
     left, notes = play("hang")
     assert (left, len(notes)) == (130, 1)
+    assert not (tmp_path / "overslept").exists()
     assert watcher.wait() == 0
 
 
