@@ -2,7 +2,7 @@
 
     scripts/sweep --config mnist_cgan --max-time 240 \\
         --set objective.gamma=0.1,0.3,1,3 --set optimizer.learning_rate=5e-4,1e-3,2e-3,4e-3
-    scripts/safe_region runs/sweep/sweep.jsonl safe_region.png
+    scripts/safe_region runs/sweep-240s/sweep.jsonl safe_region.png
 """
 
 import argparse

@@ -22,7 +22,7 @@ from genctl.data.base import Images
 from genctl.data.torchvision_sets import Mnist
 from genctl.model import Model
 
-EPOCHS, BATCH, RATE = 8, 100, 0.05
+EPOCHS, BATCH, RATE = 6, 100, 0.05
 REAL_FID = 0.025
 NEIGHBOURS = 5
 SHOWN, EACH = 200, 10  # conditions and samples of each that diversity is taken from
@@ -34,22 +34,23 @@ class LeNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(1, 20, 5), nn.BatchNorm2d(20), nn.GELU(), nn.MaxPool2d(2),
-            nn.Conv2d(20, 50, 5), nn.BatchNorm2d(50), nn.GELU(), nn.MaxPool2d(2),
+            nn.Conv2d(1, 20, 5), nn.MaxPool2d(2), nn.BatchNorm2d(20), nn.GELU(),
+            nn.Conv2d(20, 50, 5), nn.MaxPool2d(2), nn.BatchNorm2d(50), nn.GELU(),
             nn.Flatten(), nn.Linear(800, 84), nn.BatchNorm1d(84), nn.Tanh(),
         )  # fmt: skip
         self.head = nn.Linear(84, 10)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels (N, 1, 32, 32) uint8 -> features (N, 84), logits (N, 10)."""
-        features = self.body(pixels[..., 2:-2, 2:-2].float() / 255)
+        digits = pixels[..., 2:-2, 2:-2].float() / 255
+        features = self.body(digits.contiguous(memory_format=torch.channels_last))
         return features, self.head(features)
 
 
 def train(pixels: Tensor, labels: Tensor) -> LeNet:
     """Stochastic gradients on digits that are pushed about and partly covered."""
     torch.manual_seed(20_221)
-    network = LeNet()
+    network = LeNet().to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(network.parameters(), RATE, 0.9, weight_decay=5e-4, nesterov=True)
     steps = EPOCHS * len(pixels) // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps, pct_start=0.2)
@@ -118,7 +119,7 @@ def judge(weights: Path, known: Images, new: Images) -> LeNet:
         network.load_state_dict(load_file(weights))
     else:
         network = train(known.pixels, known.labels)
-        save_file(network.state_dict(), weights)
+        save_file({k: v.contiguous() for k, v in network.state_dict().items()}, weights)
     network.eval()
     right = (look(network, new.pixels)[1] == new.labels).double().mean()
     print(f"it names {right:.2%} of {len(new):,} held-out digits", file=sys.stderr)

@@ -86,7 +86,9 @@ class Sweep:
         model, kept = Path(result["model"]), Path(result["run"]) / "evaluation.json"
         if kept.exists() and kept.stat().st_mtime >= model.stat().st_mtime:
             found: dict[str, Any] = json.loads(kept.read_text())
-            if found["seeds"] == self.options.draws and self.options.n in (None, found["n"]):
+            usual = (found["against"], found["features"]) == ("train", "judge")
+            same = found["seeds"] == self.options.draws and self.options.n in (None, found["n"])
+            if usual and same:
                 return found
         count = [] if self.options.n is None else ["--n", self.options.n]
         wanted = ["--run", result["run"], "--seeds", self.options.draws, *count]
@@ -170,12 +172,16 @@ def arguments() -> argparse.Namespace:
     budget.add_argument("--images", type=int, help="of each run")
     add("--seeds", type=int, default=3, help="runs of each setting (3)")
     add("--jobs", type=int, default=1, help="runs at a time, which share the cores (1)")
-    add("--n", type=int, help="samples of an evaluation, as in genctl evaluate")
+    add("--n", type=int, help="samples of an evaluation; else what is kept, or genctl's default")
     add("--draws", type=int, default=3, help="sampling seeds of an evaluation (3)")
     add("--device", default="auto", help="auto, cpu, cuda ...")
-    add("--runs", type=Path, default=Path("runs/sweep"), help="where the runs lie (runs/sweep)")
+    add("--runs", type=Path, help="where the runs lie: not those of another budget, which would be "
+        "made longer after their schedules had ended (runs/sweep-BUDGET)")  # fmt: skip
     add("--out", type=Path, help="the table is OUT.md, the numbers are OUT.jsonl (RUNS/sweep)")
     options = parser.parse_args()
+    # A budget is no part of a run's name.
+    told = f"{options.images}" if options.images else f"{options.max_time:g}s"
+    options.runs = options.runs or Path(f"runs/sweep-{told}")
     options.out = options.out or options.runs / "sweep"
     return options
 

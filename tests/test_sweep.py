@@ -104,6 +104,20 @@ def test_axes_become_a_grid_and_every_setting_gets_its_first_seed_first(module: 
     assert module.plan(["a"], [], 1) == [module.Job("a", (), 0)]
 
 
+def test_runs_of_different_budgets_lie_apart(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under one name a longer run would go on from the end of a shorter one's schedule."""
+
+    def folder(*budget: str) -> Path:
+        monkeypatch.setattr(sys, "argv", ["sweep", "--config", "tiny", *budget])
+        found: Path = module.arguments().runs
+        return found
+
+    budgets = [("--max-time", "60"), ("--max-time", "240"), ("--images", "240")]
+    assert [str(folder(*budget)) for budget in budgets] == [
+        "runs/sweep-60s", "runs/sweep-240s", "runs/sweep-240",
+    ]  # fmt: skip
+
+
 # -- exit codes -----------------------------------------------------------------------------------
 
 ACTOR = """
@@ -123,7 +137,8 @@ pathlib.Path("run").mkdir(exist_ok=True)
 pathlib.Path("run/model").touch()
 scores = {"fid": 0.5, "agreement": 0.9}
 print(json.dumps({"run": "run", "model": "run/model", "status": status, "images": 64,
-                  "images_per_second": 9.0, "scores": scores, "real": scores, "seeds": 1}))
+                  "images_per_second": 9.0, "scores": scores, "real": scores, "seeds": 1,
+                  "against": "train", "features": "judge"}))
 sys.exit(code)
 """
 
