@@ -23,6 +23,8 @@ from genctl.images import pixels_of, png
 GOOD, MIDDLE, BAD = (13, 103, 108), (244, 238, 220), (178, 58, 38)
 INK, PALE, GREY = (38, 42, 48), (255, 255, 255), (222, 222, 222)
 CELL_WIDTH, CELL_HEIGHT, GAP = 216, 152, 8
+FEWEST_COLUMNS = 3  # that leave room for the title
+LEAST_SPAN = 4  # between the best and the worst colour
 LEFT, TOP, RIGHT, BOTTOM = 150, 124, 60, 196  # margins around the cells
 
 Colour = tuple[int, int, int]
@@ -42,8 +44,9 @@ class Map:
         self.columns = sorted({x for x, _ in self.cells})
         self.rows = sorted({y for _, y in self.cells}, reverse=True)
         found = [mean(cell, "fid") for cell in self.cells.values() if measured(cell)]
-        self.best, self.worst = min(found, default=1.0), max(found, default=1.0)
-        width = LEFT + len(self.columns) * (CELL_WIDTH + GAP) + RIGHT
+        self.best = min(found, default=1.0)
+        self.worst = max([*found, LEAST_SPAN * self.best])  # small differences look small
+        width = LEFT + max(len(self.columns), FEWEST_COLUMNS) * (CELL_WIDTH + GAP) + RIGHT
         height = TOP + len(self.rows) * (CELL_HEIGHT + GAP) + BOTTOM
         self.picture = Image.new("RGB", (width, height), PALE)
         self.brush = ImageDraw.Draw(self.picture)
@@ -82,7 +85,7 @@ class Map:
         if not measured(seeds):
             self.write(middle, top + CELL_HEIGHT // 2, "diverged" if seeds else "not run", 24, ink)
             return
-        self.write(middle, top + 38, f"{mean(seeds, 'fid'):.3f}", 40, ink)
+        self.write(middle, top + 38, f"{mean(seeds, 'fid'):#.3g}", 40, ink)
         lines = [f"{name} {mean(seeds, name):.3f}" for name in ("agreement", "coverage")
                  if name in scores(measured(seeds)[0])]  # fmt: skip
         lines += [f"{diverged} of {len(seeds)} diverged"] * (diverged > 0)
@@ -97,7 +100,7 @@ class Map:
         for step in range(5):
             fid = self.best * (self.worst / self.best) ** (step / 4)
             anchor = "lm" if step == 0 else "rm" if step == 4 else "mm"
-            self.write(left + width * step // 4, top + 36, f"{fid:.3g}", 19, anchor=anchor)
+            self.write(left + width * step // 4, top + 36, f"{fid:#.3g}", 19, anchor=anchor)
 
     def colour(self, fid: float) -> Colour:
         """By the logarithm: from 0.1 to 0.2 is as far as from 1 to 2."""

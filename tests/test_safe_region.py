@@ -63,8 +63,13 @@ def test_a_cell_is_the_mean_of_its_seeds_and_a_diverged_seed_does_not_count(
     assert _ground(module, picture, 3, 0) == pytest.approx(between, abs=1)
 
 
-def test_the_cell_of_the_preset_is_framed(module: Any, draw: Draw) -> None:
+def test_a_small_difference_looks_small(module: Any, draw: Draw) -> None:
     picture = draw([_run("1", "1e-3", 0.1), _run("1", "2e-3", 0.2)])
+    assert _ground(module, picture, 1, 0) == module.MIDDLE
+
+
+def test_the_cell_of_the_preset_is_framed(module: Any, draw: Draw) -> None:
+    picture = draw([_run("1", "1e-3", 0.1), _run("1", "2e-3", 0.4)])
     edge = module.TOP + module.CELL_HEIGHT // 2
     frames = [
         picture.getpixel((module.LEFT + column * (module.CELL_WIDTH + module.GAP) + 2, edge))
