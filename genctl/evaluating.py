@@ -24,6 +24,7 @@ from genctl.judge.cache import judge_of
 from genctl.judge.cas import classification_accuracy
 from genctl.judge.drawn import asks_for_a_class, choose, draw
 from genctl.judge.listener import Listener
+from genctl.judge.modes import even_kl, modes
 from genctl.judge.neighbours import K
 from genctl.judge.probe import linear_probe, nearest_neighbours
 from genctl.judge.verdict import warnings
@@ -41,7 +42,7 @@ MOST_PROBED = 10_000  # training images whose codes are learned from
 class Question:
     """What to find out about a model."""
 
-    n: int | None = None  # samples; None for one for each held-out image, up to MOST_SAMPLES
+    n: int | None = None  # samples; None for one for each held-out image, up to a limit
     against: Split = "train"  # the real images to compare with
     features: Literal["judge", "inception"] = "judge"
     seeds: int = 3
@@ -55,7 +56,8 @@ def evaluate(
 
     Returns:
         The JSON of the contract: run, model_sha256, judge, n, against, features, seeds, scores,
-        real, std, per_class (share, closeness and agreement of each class), warnings.
+        real, std, per_class (share, closeness and agreement of each class), warnings; floor (what
+        chance alone makes of a perfect generator) where modes are counted.
 
     Raises:
         UsageError: the data has no classes, or ``n`` is too small.
@@ -65,10 +67,12 @@ def evaluate(
     _check(trained, question, data, held_out)
     features = _eyes(question, device)
     judge = judge_of(data, held_out, device, listener)
-    listener.say(f"the judge names {judge.accuracy:.2%} of {len(held_out):,} held-out images")
+    count = len(held_out.judged)
+    listener.say(f"the judge names {judge.accuracy:.2%} of {count:,} held-out images")
     conditional = asks_for_a_class(trained.facts.config.condition)
     listener.progress("measuring real images", 0.0)
-    n = question.n or min(len(held_out), MOST_SAMPLES)
+    most = MOST_SAMPLES if data.planes is None else len(held_out)
+    n = question.n or min(len(held_out), most)
     if n > len(held_out):
         listener.warn(f"{n:,} samples stand beside {len(held_out):,} real images: that is all")
     bench = Bench(data, held_out, judge, n, question.against, conditional, features)
@@ -98,6 +102,7 @@ def evaluate(
         "seeds": question.seeds,
         "scores": scores,
         "real": real,
+        **({"floor": {"kl": even_kl(len(names), bench.n)}} if "kl" in scores else {}),
         "std": _deviations(found),
         "per_class": {
             name: {"scores": _means(parts[label] for parts in by_class), "real": reals}
@@ -162,6 +167,7 @@ def _judge_samples(
     asked = held_out.labels[index].cpu() if bench.conditional else None
     cloud = bench.look(draw(model, held_out, index, seed), asked)
     scores, by_class = bench.closeness(cloud)
+    scores |= modes(cloud.seen, bench.data)
     if asked is not None:
         scores["agreement"] = agreement(cloud.asked, cloud.seen)
     few = index[: min(MOST_CONDITIONS, max(bench.n // EACH, 1))]
@@ -173,8 +179,8 @@ def _judge_samples(
 
 
 def _probe(trained: TrainedModel, data: Images, held_out: Images) -> Scores:
-    """What the codes of an image encoder know of classes."""
-    if not isinstance(trained.facts.config.condition, Image):
+    """What the codes of an image encoder know of classes; not of combinations, rare as each is."""
+    if not isinstance(trained.facts.config.condition, Image) or data.planes is not None:
         return {}
     index = choose(data, min(MOST_PROBED, len(data)), "probe")
     known = sampling.encode(trained.model, data.floats(index))

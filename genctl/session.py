@@ -139,10 +139,12 @@ def _answered(run: Run, request: Request, listener: Listener) -> Result | None:
         _refuse_other_settings(run, request.config)
     result = run.read_result()
     if result.get("status") == "diverged":
-        raise Diverged(
+        error = Diverged(
             f"{run} diverged at {result.get('images', 0):,} images and would again; "
             "change its settings, or start it anew with --fresh"
         )
+        error.result = result  # type: ignore[attr-defined]
+        raise error
     if result.get("status") != "complete" or not run.model.exists():
         return None
     enough_images = result.get("images", 0) >= request.config.training.images
@@ -234,10 +236,10 @@ class _Part:
         settings = self.request.config.evaluation
         if not settings.every:
             return None
-        from genctl.judge.cache import cache_path, judge_of
+        from genctl.judge.cache import has_judge, judge_of
         from genctl.judge.scorer import Scorer as JudgeScorer
 
-        if self.request.max_time is not None and not cache_path(data.digest()).exists():
+        if self.request.max_time is not None and not has_judge(data):
             self.listener.say(
                 "no scores: there is no judge of these images yet, and training one would eat up "
                 "--max-time; `genctl evaluate` trains one, once for all"

@@ -164,6 +164,7 @@ def test_a_rate_out_of_this_world_diverges_and_is_not_tried_again(tmp_path: Path
     again = live(tmp_path, *far)
     assert again.code == 3
     assert "would again; change its settings, or start it anew with --fresh" in again.err
+    assert again.json == done.json | {"error": again.json["error"]}
     assert snapshot(run) == before
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -48,6 +49,37 @@ def test_rare_classes_are_named() -> None:
     assert _warned(shares=shares) == ["digits missing: 3, 8"]
     named = warnings(GOOD, REAL, EVEN, shares, ("bag", "coat", "shirt", "shoe"))
     assert named == ["classes missing: coat, shoe"]
+
+
+def test_many_rare_classes_are_counted() -> None:
+    asked = torch.full((30,), 1 / 30).double()
+    shares = torch.zeros(30).double()
+    names = [f"{number:02d}" for number in range(30)]
+    shares[:10] = 1 / 10  # 20 are missing
+    assert warnings(GOOD, REAL, asked, shares, names)[-1].endswith(
+        "missing: " + ", ".join(names[10:])
+    )
+    shares[9] = 0
+    assert warnings(GOOD, REAL, asked, shares, names)[-1] == "digits missing: 21 of 30"
+
+
+@pytest.mark.parametrize(
+    ("drawn", "real", "told"),
+    [
+        (1000, 1000, []),
+        (987, 1000, ["modes missing: 13 of 1,000"]),
+        (999.6, 1000, []),  # the mean of seeds
+        (890, 900, []),  # chance, with so few samples
+        (800, 900, ["modes missing: 200 of 1,000"]),
+    ],
+)
+def test_missing_modes_are_counted_where_they_are_more_than_chance(
+    drawn: float, real: float, told: list[str]
+) -> None:
+    even = torch.full((1000,), 1 / 1000).double()
+    names = [f"{number:03d}" for number in range(1000)]
+    scores, others = {**GOOD, "modes": drawn}, {**REAL, "modes": real}
+    assert warnings(scores, others, even, even, names) == told
 
 
 def test_more_copies_than_among_real_images_are_told() -> None:

@@ -34,7 +34,7 @@ def evaluate(
     runs: options.Runs = Path("runs"),
     n: Annotated[
         int | None,
-        typer.Option("--n", min=1, help="Samples; else as many as held-out images, up to 10,000."),
+        typer.Option("--n", min=1, help="Samples; else one for each held-out image, up to 10,000."),
     ] = None,
     against: Annotated[
         Against, typer.Option("--against", help="The real images to compare with.")
@@ -98,7 +98,9 @@ def _table(result: dict[str, Any]) -> Table:
 
 
 def _text(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if value < 100 else f"{value:.1f}"
 
 
 def _drawn(result: dict[str, Any], styled: bool) -> str:
@@ -110,4 +112,6 @@ def _drawn(result: dict[str, Any], styled: bool) -> str:
     with sheet.capture() as drawn:
         sheet.print(f"{printable(result['run'])}: {what}", markup=False, soft_wrap=True)
         sheet.print(_table(result))
+        for name, value in result.get("floor", {}).items():
+            sheet.print(f"{name} of a perfect generator with {result['n']:,} samples: {value:.4f}")
     return drawn.get().rstrip()

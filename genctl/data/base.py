@@ -35,9 +35,19 @@ class Images:
     pixels: Tensor  # (N, C, H, W) uint8
     labels: Tensor  # (N,) int64; zeros where there are no classes
     classes: tuple[str, ...]
+    planes: Images | None = None
+    """What each plane of an image is one of, where an image is several independent ones at once.
+
+    Its class is then the number that the classes of its planes spell, the first plane in front.
+    """
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def judged(self) -> Images:
+        """The images that a judge looks at: these, or those that they are put together from."""
+        return self if self.planes is None else self.planes
 
     @property
     def shape(self) -> Shape:

@@ -13,8 +13,10 @@ from genctl.judge.agreement import agreement
 from genctl.judge.copies import copy_rate
 from genctl.judge.diversity import diversity_ratio
 from genctl.judge.drawn import choose
+from genctl.judge.modes import modes
 from genctl.judge.network import Judge
-from genctl.judge.reference import Reference, closeness_by_class, spreads
+from genctl.judge.planes import apart
+from genctl.judge.reference import MOST_NEIGHBOURS, Reference, closeness_by_class, spreads
 
 MOST_COMPARED = 2000  # images that are compared with every other one
 
@@ -50,7 +52,9 @@ class Bench:
         self.n = n
         # The training images' Gaussian is known for all of them; that of a few is not as exact.
         whole = judge.training if against == "train" and features is None else None
-        self.against = self._real(against, n)
+        # Where no class is compared either, the others would only be looked at.
+        spared = whole is not None and data.planes is not None
+        self.against = self._real(against, min(n, MOST_NEIGHBOURS) if spared else n)
         self.reference = Reference.of(self.against.features, whole)
         self.spreads = self._spreads(against)
         self.real, self.real_by_class = self._measure_real(
@@ -65,9 +69,7 @@ class Bench:
 
     def closeness(self, cloud: Cloud) -> tuple[Scores, list[Scores]]:
         """How close a cloud is to the real images, altogether and class by class."""
-        by_class = closeness_by_class(
-            self.against.features, self.against.asked, cloud.features, cloud.asked, self.classes
-        )
+        by_class = self._closeness_by_class(cloud)
         for label, scores in enumerate(by_class):
             own = cloud.asked == label
             scores["share"] = float(own.double().mean())
@@ -82,8 +84,16 @@ class Bench:
         return diversity_ratio(features[known], spread[known])
 
     def copies(self, pixels: Tensor) -> float:
-        """The share of copies of training images."""
-        return copy_rate(pixels[:MOST_COMPARED], self.data.pixels.cpu())
+        """The share of copies of training images; of planes, where those are what is known."""
+        alone = pixels if self.data.planes is None else apart(pixels)
+        return copy_rate(alone[:MOST_COMPARED], self.data.judged.pixels.cpu())
+
+    def _closeness_by_class(self, cloud: Cloud) -> list[Scores]:
+        if self.data.planes is not None:  # many combinations, with a few images each
+            return [{} for _ in range(self.classes)]
+        return closeness_by_class(
+            self.against.features, self.against.asked, cloud.features, cloud.asked, self.classes
+        )
 
     def _real(self, split: Split, count: int) -> Cloud:
         images = self.data if split == "train" else self.held_out
@@ -100,8 +110,10 @@ class Bench:
         return spreads(cloud.features, asked, self.classes)
 
     def _measure_real(self, split: Split) -> tuple[Scores, list[Scores]]:
-        scores, by_class = self.closeness(self._real(split, self.n))
-        held_out = self._real("test", self.n)
+        other = self._real(split, self.n)
+        held_out = other if split == "test" else self._real("test", self.n)
+        scores, by_class = self.closeness(other)
+        scores |= modes(held_out.seen, self.data)
         if self.conditional:
             scores["agreement"] = agreement(held_out.asked, held_out.seen)
         scores["diversity"] = float((self._spreads(split) / self.spreads).nanmean())

@@ -20,6 +20,7 @@ from genctl.judge import lessons
 from genctl.judge.fid import Gaussian, gaussian
 from genctl.judge.listener import Listener
 from genctl.judge.network import Judge, JudgeNetwork, look
+from genctl.judge.planes import JudgeOfPlanes
 from genctl.weights import load_weights, prefixed, without_prefix
 
 VERSION = 1
@@ -28,6 +29,8 @@ VERSION = 1
 
 def judge_of(data: Images, held_out: Images, device: torch.device, listener: Listener) -> Judge:
     """The judge of a data set: from the cache, or trained now while others who want it wait.
+
+    Images whose planes are images of their own are judged by the judge of those.
 
     Args:
         data: the training images, all of which it learns from.
@@ -39,6 +42,9 @@ def judge_of(data: Images, held_out: Images, device: torch.device, listener: Lis
         UsageError: the images have no classes to tell apart.
         CannotCreate, WriteFailed: the cache cannot be written to.
     """
+    if data.planes is not None:
+        judge = judge_of(data.judged, held_out.judged, device, listener)
+        return JudgeOfPlanes.of(judge, data.shape.channels)
     if len(data.classes) < 2:
         raise UsageError(
             "cannot train a judge: the images have no classes; put them into one folder for each"
@@ -55,6 +61,11 @@ def judge_of(data: Images, held_out: Images, device: torch.device, listener: Lis
             listener.warn(f"{error}; training the judge again")
         _train(path, data, held_out, identity, device, listener)
         return _read(path, data, identity, device)
+
+
+def has_judge(data: Images) -> bool:
+    """Whether the judge of these images is in the cache."""
+    return cache_path(data.judged.digest()).exists()
 
 
 def _make_folder(path: Path) -> None:

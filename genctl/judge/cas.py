@@ -15,6 +15,7 @@ from genctl.data.base import Images
 from genctl.judge import lessons
 from genctl.judge.drawn import draw
 from genctl.judge.listener import Listener
+from genctl.judge.planes import unstacked
 from genctl.model import Model
 
 
@@ -25,5 +26,7 @@ def classification_accuracy(
     listener.say(f"drawing {len(data):,} samples to teach a classifier with")
     pixels = draw(model, data, torch.arange(len(data)), seed=0)
     drawn = replace(data, pixels=pixels)
+    if data.planes is not None:
+        drawn = unstacked(drawn, data.planes)
     progress = partial(listener.progress, "teaching a classifier with samples")
-    return lessons.accuracy(lessons.teach(drawn, device, progress), held_out)
+    return lessons.accuracy(lessons.teach(drawn, device, progress), held_out.judged)

@@ -11,6 +11,7 @@ from genctl.judge.diversity import mean_distance
 from genctl.judge.fid import Gaussian, frechet_distance, gaussian
 from genctl.judge.neighbours import K, Neighbourhood, prdc
 
+MOST_NEIGHBOURS = 10_000  # images whose neighbours are looked for; that takes their square
 SPREAD_OVER = 1000  # images whose distances to each other are averaged
 
 
@@ -24,12 +25,13 @@ class Reference:
     @classmethod
     def of(cls, features: Tensor, whole: Gaussian | None = None) -> Reference:
         """Measure features (N, d); ``whole`` if the Gaussian of more images is known."""
-        return cls(whole or gaussian(features), Neighbourhood(features))
+        return cls(whole or gaussian(features), Neighbourhood(features[:MOST_NEIGHBOURS]))
 
     def closeness(self, features: Tensor) -> dict[str, float]:
         """FID, precision, recall, density and coverage of features (N, d) of other images."""
         distance = frechet_distance(self.gaussian, gaussian(features))
-        return {"fid": distance, **prdc(self.neighbourhood, Neighbourhood(features))}
+        neighbourhood = Neighbourhood(features[:MOST_NEIGHBOURS])
+        return {"fid": distance, **prdc(self.neighbourhood, neighbourhood)}
 
 
 def closeness_by_class(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from genctl.data.base import Images
 from genctl.judge.agreement import agreement
 from genctl.judge.drawn import asks_for_a_class, choose, draw
+from genctl.judge.modes import modes
 from genctl.judge.network import Judge
 from genctl.judge.reference import Reference
 from genctl.model import Model
@@ -38,10 +39,12 @@ class Scorer:
     def score(self, model: Model) -> dict[str, float]:
         """fid, precision, recall, density, coverage; agreement too for a conditional model.
 
+        Modes and kl too for images whose combinations are counted.
+
         Give it the averaged networks, in evaluation mode: what will be drawn from.
         """
         seen = self.judge.look(draw(model, self.held_out, self.index, self.seed))
-        scores = self.reference.closeness(seen.features)
+        scores = self.reference.closeness(seen.features) | modes(seen.labels, self.held_out)
         if asks_for_a_class(model.condition):
             asked = self.held_out.labels[self.index].cpu()
             scores["agreement"] = agreement(asked, seen.labels)

@@ -7,6 +7,7 @@ from torch import Tensor
 LEAST_DIVERSITY = 0.5
 LEAST_KAPPA = 0.1  # 0 is chance, 1 is agreement
 LEAST_SHARE = 1 / 4  # of a class's share among real images
+MOST_NAMES = 20  # of missing classes; more are counted
 MOST_COPIES = 0.05  # more than among real images
 
 
@@ -39,17 +40,35 @@ def warnings(
             f"the condition is ignored: {scores['agreement']:.1%} of the samples show what was "
             f"asked for, {chance:.1%} would by chance"
         )
-    missing = [
-        name
-        for name, wanted, drawn in zip(classes, asked.tolist(), shares.tolist(), strict=True)
-        if drawn < LEAST_SHARE * wanted
-    ]
-    if missing:
-        what = "digits" if all(name.isdecimal() for name in classes) else "classes"
-        found.append(f"{what} missing: {', '.join(missing)}")
+    if "modes" in scores:
+        found += _missing_modes(scores["modes"], real["modes"], len(classes))
+    else:
+        found += _missing_classes(asked, shares, classes)
     if scores["copies"] > real["copies"] + MOST_COPIES:
         found.append(
             f"copies of training images: {scores['copies']:.1%} of the samples, "
             f"{real['copies']:.1%} of real ones"
         )
     return found
+
+
+def _missing_modes(modes: float, real: float, count: int) -> list[str]:
+    """Combinations that are not drawn, if more than as many real images lack by chance."""
+    missing, by_chance = round(count - modes), count - real
+    if missing <= by_chance + 3 * by_chance**0.5:
+        return []
+    return [f"modes missing: {missing:,} of {count:,}"]
+
+
+def _missing_classes(asked: Tensor, shares: Tensor, classes: Sequence[str]) -> list[str]:
+    missing = [
+        name
+        for name, wanted, drawn in zip(classes, asked.tolist(), shares.tolist(), strict=True)
+        if drawn < LEAST_SHARE * wanted
+    ]
+    if not missing:
+        return []
+    what = "digits" if all(name.isdecimal() for name in classes) else "classes"
+    if len(missing) > MOST_NAMES:
+        return [f"{what} missing: {len(missing):,} of {len(classes):,}"]
+    return [f"{what} missing: {', '.join(missing)}"]
