@@ -102,7 +102,7 @@ class Drawing:
         elif order.interpolate:
             z = _walk(order.seed, first, count, self.counts[condition], width)
         else:
-            z = sampling.noise(order.seed, first, count, width)
+            z = sampling.noise(order.seed, first, count, width, *self.shown[condition].own)
         return z * order.truncation
 
 

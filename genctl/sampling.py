@@ -20,11 +20,19 @@ WIDE_LANE = 1024  # on anything else, which would idle with fewer
 BLOCK = 256  # samples whose noise is drawn together
 
 
-def noise(seed: int, first: int, count: int, width: int) -> Tensor:
-    """z (count, width) of the samples ``first``, ``first + 1``, … of ``seed``."""
+def noise(seed: int, first: int, count: int, width: int, *of: str) -> Tensor:
+    """z (count, width) of the samples ``first``, ``first + 1``, … of ``seed``.
+
+    Args:
+        seed: of all samples.
+        first: the number of the first sample.
+        count: samples.
+        width: length of z.
+        of: whose samples they are, where that shall make them others.
+    """
 
     def block(number: int) -> Tensor:
-        return torch.randn(BLOCK, width, generator=generator(seed, "sample", number))
+        return torch.randn(BLOCK, width, generator=generator(seed, "sample", *of, number))
 
     return from_blocks(block, first, count)
 

@@ -6,6 +6,7 @@ A spec is an image file, a folder or glob of images, ``label:7``, ``mnist:test[0
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +43,9 @@ class Shown:
     codes: Callable[[int, int, int], Tensor]  # (seed, first, count) -> (count, width)
     same_z: bool = False  # whether all its samples are drawn from one z
     label: int | None = None
+    # What makes the z of its samples its own: thousands of pictures, one sample each, shall not
+    # all have one z. Empty for conditions whose samples stand in columns of one z.
+    own: tuple[str, ...] = ()
 
 
 def resolve(specs: Sequence[str], trained: TrainedModel, warn: Warn, steps: int = 1) -> list[Shown]:
@@ -83,9 +87,18 @@ def _resolve(spec: str, trained: TrainedModel, warn: Warn, steps: int) -> Iterat
         yield from _pictures(picture_paths(spec), trained, warn)
 
 
-def fixed(name: str, picture: Tensor | None, code: Tensor, label: int | None = None) -> Shown:
-    """A condition whose samples all have one ``code`` (width,)."""
-    return Shown(name, picture, lambda seed, first, count: code.expand(count, -1), label=label)
+def fixed(
+    name: str,
+    picture: Tensor | None,
+    code: Tensor,
+    label: int | None = None,
+    shown: Tensor | None = None,
+) -> Shown:
+    """A condition whose samples all have one ``code`` (width,), and z that follow ``shown``."""
+    own = () if shown is None else (hashlib.sha256(shown.numpy().tobytes()).hexdigest(),)
+    return Shown(
+        name, picture, lambda seed, first, count: code.expand(count, -1), label=label, own=own
+    )
 
 
 def _noise(trained: TrainedModel) -> Shown:
@@ -158,7 +171,7 @@ def _dataset(
     labelled = images.classes == trained.facts.classes
     for index, picture, code in zip(chosen, pixels, codes, strict=True):
         label = int(images.labels[index]) if labelled else None
-        yield fixed(f"{kind}:{split}[{index}]", picture, code, label)
+        yield fixed(f"{kind}:{split}[{index}]", picture, code, label, shown=picture)
 
 
 def _codes_file(spec: str, path: Path, part: str | None, trained: TrainedModel) -> Iterator[Shown]:
@@ -170,7 +183,7 @@ def _codes_file(spec: str, path: Path, part: str | None, trained: TrainedModel) 
             "encode with the same model"
         )
     for index in positions(part, len(codes), f"--condition {spec}"):
-        yield fixed(f"{path}[{index}]", None, codes[index])
+        yield fixed(f"{path}[{index}]", None, codes[index], shown=codes[index])
 
 
 def _pictures(paths: list[Path], trained: TrainedModel, warn: Warn) -> Iterator[Shown]:
@@ -194,7 +207,7 @@ def encode_pictures(
         warn(f"{pictures[0]}{others}: {note}")
     codes = sampling.encode(trained.model, to_floats(torch.stack(framed)))
     return [
-        fixed(str(path), picture, code, label)
+        fixed(str(path), picture, code, label, shown=picture)
         for path, picture, code in zip(paths, framed, codes, strict=True)
     ]
 

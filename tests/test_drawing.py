@@ -70,6 +70,22 @@ def test_without_conditions_every_class_stands_once_in_a_row(trained: TrainedMod
     assert cell(laid, 2, 3).unique().tolist() == [images.GROUND]
 
 
+def test_pictures_have_z_of_their_own_and_classes_stand_in_columns_of_one(
+    trained: TrainedModel, tmp_path: Path
+) -> None:
+    def noises(*conditions: str) -> list[Tensor]:
+        drawn = draw(trained, *conditions)
+        return [drawn._noise(number, 0, 3) for number in range(len(drawn.shown))]
+
+    one, other = noises("digits:test[4:6]")
+    assert not torch.equal(one, other)
+    assert torch.equal(noises("digits:test[5]")[0], other), "whatever stands beside it"
+    picture = tmp_path / "the same.png"
+    files.write_whole(picture, images.png(Digits(image_size=16).load("test").pixels[5]))
+    assert torch.equal(noises(str(picture))[0], other), "wherever it comes from"
+    assert torch.equal(*noises("label:1", "label:2"))
+
+
 def test_truncation_scales_z(trained: TrainedModel) -> None:
     z = sampling.noise(0, 0, 6, trained.model.z_width)
     code = trained.class_codes[3:4].expand(6, -1)
