@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from conftest import REPOSITORY, Finished
@@ -19,21 +20,26 @@ from genctl import evaluating
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a full device")
 
 
+def replaced(name: str, stream: TextIO | None) -> None:
+    getattr(sys, name).close()
+    setattr(sys, name, stream)
+
+
 def unread(name: str) -> None:
     """What ``| head`` leaves behind: a pipe that nobody reads any more."""
     reader, writer = os.pipe()
     os.close(reader)
-    setattr(sys, name, os.fdopen(writer, "w", buffering=1))  # a line at a time, as stderr is
+    replaced(name, os.fdopen(writer, "w", buffering=1))  # a line at a time, as stderr is
 
 
 def full(name: str) -> None:
     """A file on a full disk."""
-    setattr(sys, name, open("/dev/full", "w", buffering=1))  # noqa: SIM115, PTH123
+    replaced(name, open("/dev/full", "w", buffering=1))  # noqa: SIM115, PTH123
 
 
 def closed(name: str) -> None:
     """``>&-``."""
-    setattr(sys, name, None)
+    replaced(name, None)
 
 
 BOTH = ("stdout", "stderr")
