@@ -16,6 +16,7 @@ from scorecard import proves
 from stopped import RUN, require_clean, require_no_traceback
 
 from genctl import evaluating
+from genctl.cli.streams import Unminded
 
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a full device")
 
@@ -137,6 +138,17 @@ def test_scores_that_nobody_reads_are_kept_quietly(whole: Path, tmp_path: Path) 
     words = ["evaluate", "--run", str(whole)]
     assert forked(tmp_path, words, prepared(unread)).code == 141
     assert forked(tmp_path, words, prepared(lambda name: None)).out.startswith("r: 1 samples")
+
+
+@full_device
+def test_words_that_were_held_back_are_dropped_too() -> None:
+    """A bar moves within its line, which is sent on only when it is flushed."""
+    with open("/dev/full", "w") as stream:  # noqa: PTH123
+        words = Unminded(stream)
+        words.write("50%")
+        words.flush()
+        words.write("100%\n")
+        words.flush()
 
 
 # -- as a shell does it ---------------------------------------------------------------------------
