@@ -14,6 +14,8 @@ ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 
+MOMENT = 0.001  # seconds
+
 
 class Stopped(BaseException):
     """A signal asked for the end; like KeyboardInterrupt, nothing takes it for an error."""
@@ -43,8 +45,20 @@ class Requests:
         if self.ending is not None:
             os._exit(128 + number)
         self.ending = number
-        if not self._patient:
-            raise Stopped(number)
+        self.insist(number, frame)
+
+    def insist(self, number: int, frame: FrameType | None) -> None:
+        """End the work unless it asks by itself; amid an import a moment later.
+
+        Half a package is of no use, and C drops what is raised there: torch's does, where it
+        loads numpy, and goes on without it.
+        """
+        if self.ending is None or self._patient:
+            return
+        if _is_importing(frame) and hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, MOMENT)
+            return
+        raise Stopped(self.ending)
 
     def save(self, number: int, frame: FrameType | None) -> None:
         """Remember that a checkpoint is wanted."""
@@ -82,6 +96,8 @@ def listen() -> Iterator[Requests]:
     handlers = dict.fromkeys(ENDING, requests.end)
     if hasattr(signal, "SIGUSR1"):
         handlers[signal.SIGUSR1] = requests.save
+    if hasattr(signal, "SIGALRM"):
+        handlers[signal.SIGALRM] = requests.insist
     before = {
         number: signal.signal(number, handler)
         for number, handler in handlers.items()
@@ -110,3 +126,11 @@ def hear_no_more() -> None:
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

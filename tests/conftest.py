@@ -21,6 +21,11 @@ MNIST = Path(os.environ.get("GENCTL_DATA", REPOSITORY.parent / "shared" / "data"
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
+# A shell that runs the tests in the background has SIGINT ignored, nohup has SIGHUP; genctl would
+# do as it is told.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 Run = Callable[..., "Finished"]
 
 

@@ -22,6 +22,6 @@ def _run() -> int:
 
         return run(sys.argv[1:] or ["--help"])
     except Stopped as stopped:  # there was no console yet
-        error = stopped.told("nothing was begun")
+        error = stopped.told("no file was left half written")
         print(f"genctl: error: {error}", file=sys.stderr, flush=True)
         return error.exit_code

@@ -1,6 +1,7 @@
 """What every command does that a signal ends: its code, one line, and not half of anything."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,13 @@ from life import differing, live, outcome
 from genctl.files import PREFIX
 
 RUN = Path("runs") / "run"
-SOON = 5.0  # seconds: generous, a tiny run reacts within a few hundredths
+SOON = 5.0  # seconds: generous, a tiny run ends within a few tenths
+
+
+def spent() -> float:
+    """Seconds of computing by processes that have ended, however crowded the machine is."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def require_told(done: Finished, code: int, kept: str) -> None:

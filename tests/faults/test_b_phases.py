@@ -28,6 +28,7 @@ from life import (
     signalled,
 )
 from mirror import Mirrors, mirrors, small_set
+from refusal import contents
 from scorecard import proves
 from stopped import (
     RUN,
@@ -37,6 +38,7 @@ from stopped import (
     require_no_traceback,
     require_reference,
     require_told,
+    spent,
 )
 from torchvision import datasets
 
@@ -55,9 +57,9 @@ TERMINATE = receive(signal.SIGTERM)
 
 def soon(folder: Path, words: list[str], happening: Any) -> Finished:
     """Run something that a signal happens to."""
-    started = time.monotonic()
+    before = spent()
     done = forked(folder, words, happening)
-    assert time.monotonic() - started < SOON
+    assert spent() - before < SOON
     return done
 
 
@@ -65,13 +67,14 @@ def soon(folder: Path, words: list[str], happening: Any) -> Finished:
 
 
 @proves("B1", "EMNR")
-@pytest.mark.parametrize("module", ["typer", "yaml", "torch", "torch.nn", "genctl.trainer"])
+@pytest.mark.parametrize(
+    "module", ["typer", "yaml", "torch", "numpy", "torch.nn", "genctl.trainer"]
+)
 def test_while_the_program_is_loaded_it_leaves_without_a_trace(module: str, tmp_path: Path) -> None:
     number = signal.SIGINT if module == "torch.nn" else signal.SIGTERM
     done = loading(module, number, arguments(), tmp_path)
-    kept = "nothing was begun" if module == "typer" else "no file was left half written"
-    require_told(done, 128 + number, kept)
-    assert list(tmp_path.iterdir()) == []  # so the next one is a first run
+    require_told(done, 128 + number, "no file was left half written")
+    assert contents(tmp_path) == {}  # so the next one is a first run
 
 
 BEFORE = {
@@ -285,7 +288,7 @@ def test_at_random_moments_of_a_real_process_it_stops_and_goes_on(
         )  # fmt: skip
         time.sleep(moment)  # the moment itself is what is tried
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=SOON)
+        out, err = process.communicate(timeout=4 * SOON)  # the machine may be crowded
         done = Finished(process.returncode, out, err)
         # -15 and no word: before genctl's first line, or when all is over.
         assert done.code in (143, -signal.SIGTERM, 0), (trial, moment, err)

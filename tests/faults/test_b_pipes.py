@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from conftest import REPOSITORY, Finished
@@ -15,25 +16,31 @@ from scorecard import proves
 from stopped import RUN, require_clean, require_no_traceback
 
 from genctl import evaluating
+from genctl.cli.streams import Unminded
 
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a full device")
+
+
+def replaced(name: str, stream: TextIO | None) -> None:
+    getattr(sys, name).close()
+    setattr(sys, name, stream)
 
 
 def unread(name: str) -> None:
     """What ``| head`` leaves behind: a pipe that nobody reads any more."""
     reader, writer = os.pipe()
     os.close(reader)
-    setattr(sys, name, os.fdopen(writer, "w", buffering=1))  # a line at a time, as stderr is
+    replaced(name, os.fdopen(writer, "w", buffering=1))  # a line at a time, as stderr is
 
 
 def full(name: str) -> None:
     """A file on a full disk."""
-    setattr(sys, name, open("/dev/full", "w", buffering=1))  # noqa: SIM115, PTH123
+    replaced(name, open("/dev/full", "w", buffering=1))  # noqa: SIM115, PTH123
 
 
 def closed(name: str) -> None:
     """``>&-``."""
-    setattr(sys, name, None)
+    replaced(name, None)
 
 
 BOTH = ("stdout", "stderr")
@@ -131,6 +138,17 @@ def test_scores_that_nobody_reads_are_kept_quietly(whole: Path, tmp_path: Path) 
     words = ["evaluate", "--run", str(whole)]
     assert forked(tmp_path, words, prepared(unread)).code == 141
     assert forked(tmp_path, words, prepared(lambda name: None)).out.startswith("r: 1 samples")
+
+
+@full_device
+def test_words_that_were_held_back_are_dropped_too() -> None:
+    """A bar moves within its line, which is sent on only when it is flushed."""
+    with open("/dev/full", "w") as stream:  # noqa: PTH123
+        words = Unminded(stream)
+        words.write("50%")
+        words.flush()
+        words.write("100%\n")
+        words.flush()
 
 
 # -- as a shell does it ---------------------------------------------------------------------------

@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import stat
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from life import (
 )
 from refusal import changed, contents
 from scorecard import proves
-from stopped import RUN, require_clean, require_no_traceback, require_reference
+from stopped import RUN, require_clean, require_no_traceback, require_reference, spent
 
 from genctl import session
 
@@ -76,9 +75,9 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_loaded(
     def load(*_: Any) -> None:
         raise AssertionError("it is known before the data is loaded")
 
-    started = time.monotonic()
+    used = spent()
     done = live(tmp_path, happening=minding_modes(called(session, "load_data", load)))
-    assert time.monotonic() - started < 3
+    assert spent() - used < 3
     require_line(done, 73, f" {place}")
     assert done.json["exit_code"] == 73
     assert changed(before, tmp_path / "runs") == []
