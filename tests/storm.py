@@ -17,15 +17,18 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 from life import differing, outcome
 
 RUN = Path("runs") / "run"
 EVERY = 3200  # images from one checkpoint to the next
-GAPS = (0.5, 20.0)  # seconds from one blow to the next
-SETTLED = 60  # seconds that a process must have lived to be asked whether it grows
-GROWTH = 5.0  # MB that it may grow by, from its second quarter to its last
+LONGEST = 4  # the time from one blow to the next, in times that a run to a first checkpoint takes
+SETTLED = 60  # seconds after which a process has all that it needs
+GROWTH = 5.0  # MB that it may grow by from then on
 FULL = "full disk"
+Number = TypeVar("Number", int, float)
+
 BLOWS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", FULL)
 
 
@@ -67,20 +70,38 @@ class Life:
         self.files.append(len(list((mine / "fd").iterdir())))
 
 
-def quarters(values: list[float]) -> tuple[float, float]:
-    """The medians of the second quarter of what was seen, and of the last."""
-    quarter = len(values) // 4
-    return median(values[quarter : 2 * quarter]), median(values[-quarter:])
+def is_old(life: Life) -> bool:
+    """Whether a process lived long enough to be asked whether it grows."""
+    return len(life.memory) >= 2 * SETTLED
+
+
+def memory_of(life: Life) -> tuple[float, float]:
+    """What it held once it had settled, and at its end: MB in the middle of some time."""
+    first, last = quarters(life.memory)
+    return median(first), median(last)
+
+
+def files_of(life: Life) -> tuple[int, int]:
+    """The files that it never closed once it had settled, and at its end."""
+    first, last = quarters(life.files)
+    return min(first), min(last)
+
+
+def quarters(values: list[Number]) -> tuple[list[Number], list[Number]]:
+    """The first and the last quarter of what was seen of a settled process."""
+    seen = values[SETTLED:]
+    quarter = len(seen) // 4
+    return seen[:quarter], seen[-quarter:]
 
 
 def growth(life: Life) -> list[str]:
     """What a process has more of than it had, in words."""
-    memory, files = quarters(life.memory), quarters([float(count) for count in life.files])
+    memory, files = memory_of(life), files_of(life)
     found = []
     if memory[1] > memory[0] + GROWTH:
         found.append(f"memory grew from {memory[0]:.1f} to {memory[1]:.1f} MB")
     if files[1] > files[0]:
-        found.append(f"open files grew from {files[0]:.0f} to {files[1]:.0f}")
+        found.append(f"open files grew from {files[0]} to {files[1]}")
     return found
 
 
@@ -112,14 +133,16 @@ def strike(life: Life, blow: str, chance: random.Random) -> set[int]:
     return {-number} if blow == "SIGKILL" else {-number, 128 + number}
 
 
-def weather(folder: Path, images: int, seed: int) -> tuple[list[Life], collections.Counter[str]]:
-    """Train in a storm until the run is complete."""
+def weather(
+    folder: Path, images: int, seed: int, longest: float
+) -> tuple[list[Life], collections.Counter[str]]:
+    """Train until the run is complete, with blows that are at most ``longest`` seconds apart."""
     chance, lives, blows = random.Random(seed), [], collections.Counter[str]()
     while True:
         life = begin(folder, images)
         lives.append(life)
         expected, told = {0}, []
-        while life.lasts(chance.uniform(*GAPS)):
+        while life.lasts(chance.uniform(0, longest)):
             blow = chance.choice(BLOWS)
             told.append(f"{blow} after {life.seconds:.1f} s")
             blows[blow] += 1
@@ -151,23 +174,27 @@ def soak(folder: Path, seconds: float, seed: int) -> int:
     first, calm, storm = (folder / name for name in ("first", "calm", "storm"))
     for each in (first, calm, storm):
         each.mkdir()
-    begin(first, EVERY).end()
+    try_out = begin(first, EVERY)
+    try_out.end()
+    longest = LONGEST * try_out.seconds
     rate = json.loads((first / RUN / "result.json").read_text())["images_per_second"]
-    images = max(round(rate * seconds * 0.35 / EVERY), 2) * EVERY
+    images = max(round(rate * seconds * 0.3 / EVERY), 2) * EVERY
     print(f"seed {seed}: {images:,} images in calm, then in a storm", flush=True)
 
     life = begin(calm, images)
     if life.end() != 0:
         raise SystemExit(f"the calm run failed: {life.process.communicate()}")
+    if not is_old(life):
+        print("too short to say whether it grows")
     tell("calm", [life])
 
     started = time.monotonic()
-    lives, blows = weather(storm, images, seed)
+    lives, blows = weather(storm, images, seed, longest)
     counts = ", ".join(f"{blows[blow]} {blow}" for blow in BLOWS)
     print(f"storm: {len(lives)} processes in {time.monotonic() - started:.0f} s; {counts}")
     tell("storm", lives)
 
-    problems = [text for each in (life, *lives) if each.memory[SETTLED:] for text in growth(each)]
+    problems = [text for each in (life, *lives) if is_old(each) for text in growth(each)]
     different = differing(outcome(storm / RUN), outcome(calm / RUN))
     problems += [f"the storm changed the {part}" for part in different]
     print("; ".join(problems) or "the same bits, and nothing grew")
@@ -175,16 +202,13 @@ def soak(folder: Path, seconds: float, seed: int) -> int:
 
 
 def tell(name: str, lives: list[Life]) -> None:
-    """Say how much the processes held, each after it had settled and at its end."""
-    settled = [each for each in lives if each.memory[SETTLED:]] or lives[-1:]
-    for each in settled:
-        if len(each.memory) < 4:
-            continue
-        memory, files = quarters(each.memory), quarters([float(n) for n in each.files])
+    """Say what the processes held once they had settled, and what they held at their end."""
+    for life in filter(is_old, lives):
+        memory, files = memory_of(life), files_of(life)
         print(
-            f"{name}: {len(each.memory)} s; memory {memory[0]:.1f} MB, at the end "
-            f"{memory[1]:.1f} MB, at most {max(each.memory):.1f} MB; open files {files[0]:.0f}, "
-            f"at the end {files[1]:.0f}",
+            f"{name}: {len(life.memory)} s; memory {memory[0]:.1f} MB, at the end "
+            f"{memory[1]:.1f} MB, at most {max(life.memory):.1f} MB; open files {files[0]}, "
+            f"at the end {files[1]}",
             flush=True,
         )
 

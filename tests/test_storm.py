@@ -18,17 +18,17 @@ def life(memory: list[float], files: list[int]) -> Life:
 
 
 def test_what_stays_as_it_is_does_not_grow() -> None:
-    memory = [100.0 * (second > 5) + 300 + second % 2 for second in range(100)]
-    assert growth(life(memory, [3, 4] * 50)) == []
+    memory = [100.0 * (second > 50) + 300 + second % 2 for second in range(160)]
+    assert growth(life(memory, [3, 4] * 80)) == []
 
 
 def test_memory_that_grows_slowly_is_found() -> None:
-    memory = [300.0 + second for second in range(100)]
-    assert growth(life(memory, [4] * 100)) == ["memory grew from 337.0 to 387.0 MB"]
+    memory = [300.0 + second for second in range(160)]
+    assert growth(life(memory, [4] * 160)) == ["memory grew from 372.0 to 447.0 MB"]
 
 
 def test_a_file_that_stays_open_is_found() -> None:
-    assert growth(life([300.0] * 100, [4] * 60 + [5] * 40)) == ["open files grew from 4 to 5"]
+    assert growth(life([300.0] * 160, [4] * 110 + [5] * 50)) == ["open files grew from 4 to 5"]
 
 
 def test_a_process_is_looked_at_while_it_lives() -> None:
@@ -48,7 +48,7 @@ def test_an_exit_that_nothing_explains_ends_the_soak(
     monkeypatch.setattr(storm, "begin", lambda *_: life([], []))
     monkeypatch.setattr(Life, "end", lambda self: 1)
     with pytest.raises(SystemExit, match=r"expected exit \[0\], found 1"):
-        storm.weather(tmp_path, 100, seed=0)
+        storm.weather(tmp_path, 100, seed=0, longest=1)
 
 
 @pytest.mark.slow
