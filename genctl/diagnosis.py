@@ -12,7 +12,8 @@ import torch
 
 from genctl import __version__, tensors
 from genctl.data.base import Data
-from genctl.devices import TOLERANCES, automatic_precision, deviation, device_name
+from genctl.devices import TOLERANCES, deviation, device_name, training_precision
+from genctl.engine.choice import automatic_engine
 from genctl.environment import is_crowded
 from genctl.errors import GenctlError
 from genctl.judge.cache import cache_folder
@@ -62,8 +63,9 @@ def _devices() -> list[torch.device]:
 
 
 def _device(device: torch.device) -> dict[str, Any]:
-    """What `training.precision: auto` chooses there, why, and how exact that is."""
-    precision, why = automatic_precision(device)
+    """What `training.precision` and `training.engine` become there, and how exact that is."""
+    precision, why = training_precision(device)
+    engine, why_engine = automatic_engine(device)
     off = deviation(precision, device)
     return {
         "device": str(device),
@@ -71,6 +73,8 @@ def _device(device: torch.device) -> dict[str, Any]:
         "precision": precision,
         "why": why,
         "deviation": off,
+        "engine": engine,
+        "why_engine": why_engine,
         "right": off <= TOLERANCES[precision],
     }
 

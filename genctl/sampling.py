@@ -10,7 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from genctl.devices import autocast, choose_precision
+from genctl.devices import autocast, automatic_precision
 from genctl.images import to_bytes
 from genctl.model import Model
 from genctl.randomness import generator
@@ -93,4 +93,4 @@ def device_of(model: Model) -> torch.device:
 
 @cache
 def _automatic(device: torch.device) -> str:
-    return choose_precision("auto", device)
+    return automatic_precision(device)[0]

@@ -8,7 +8,8 @@ from conftest import Run
 
 from genctl import devices, tensors
 from genctl.data.digits import Digits
-from genctl.devices import automatic_precision, choose_precision, deviation
+from genctl.devices import automatic_precision, choose_precision, deviation, training_precision
+from genctl.engine.choice import automatic_engine
 
 CPU = torch.device("cpu")
 
@@ -29,8 +30,9 @@ def test_it_tells_what_a_run_would_use(genctl: Run) -> None:
     assert found["threads"] == torch.get_num_threads()
     (cpu,) = (entry for entry in found["devices"] if entry["device"] == "cpu")
     assert cpu["precision"] == choose_precision("auto", CPU)
-    assert cpu["precision"] in done.err
-    assert cpu["why"] in done.err
+    assert f"training.precision auto is {cpu['precision']}: {cpu['why']}" in done.err
+    assert cpu["engine"] == automatic_engine(CPU)[0]
+    assert f"training.engine auto is {cpu['engine']}: {cpu['why_engine']}" in done.err
 
 
 def test_it_finds_data_without_downloading_any(genctl: Run, tmp_path: Path) -> None:
@@ -102,3 +104,18 @@ def test_a_processor_without_bfloat16_gets_fp32(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(devices, "_multiplies_bf16", lambda device: False)
     assert automatic_precision(CPU)[0] == choose_precision("auto", CPU) == "fp32"
     assert choose_precision("bf16", CPU) == "bf16"
+
+
+@pytest.mark.parametrize(("gain", "precision"), [(1.5, "bf16"), (0.9, "fp32")])
+def test_training_in_bfloat16_must_prove_quicker(
+    gain: float, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "automatic_precision", lambda device: ("bf16", "it can"))
+    monkeypatch.setattr(devices, "bf16_gain", lambda device: gain)
+    found, why = training_precision(CPU)
+    assert found == choose_precision("auto", CPU) == precision
+    assert f"{gain} times as fast" in why or f"{gain:.2f} times as fast" in why
+
+
+def test_the_gain_is_measured() -> None:
+    assert devices.bf16_gain(CPU) > 0

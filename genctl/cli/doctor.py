@@ -47,6 +47,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
             f"  training.precision auto is {entry['precision']}: {entry['why']}; a convolution is "
             f"off by {entry['deviation']:.1e}, which is {'fine' if entry['right'] else 'wrong'}"
         )
+        yield f"  training.engine auto is {entry['engine']}: {entry['why_engine']}"
     for kind, place in found["data"].items():
         yield f"data {kind}: {place or 'not here'}"
     judges = found["judges"]

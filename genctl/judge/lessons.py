@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from genctl.data.base import Images
-from genctl.devices import autocast, choose_precision
+from genctl.devices import autocast, automatic_precision
 from genctl.judge.network import JudgeNetwork, look
 from genctl.layers.moves import move
 from genctl.randomness import derive, generator
@@ -48,7 +48,7 @@ def teach(
         network = JudgeNetwork(data.shape, len(data.classes))
     network.to(device).to(memory_format=torch.channels_last)
     data = data.to(device)
-    precision = choose_precision("auto", device)
+    precision = automatic_precision(device)[0]
     optimizer = torch.optim.AdamW(
         network.parameters(), RATE, betas=(0.9, 0.99), weight_decay=0.02, fused=True
     )
