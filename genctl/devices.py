@@ -83,7 +83,8 @@ def training_precision(device: torch.device) -> tuple[str, str]:
 def bf16_gain(device: torch.device) -> float:
     """How many times as fast as in fp32 a critic's convolution and its gradients are in bf16.
 
-    Both take turns, and the quickest of each count, so that a busy machine misleads nobody.
+    Both take turns, in one thread, and the quickest of each count: threads that wait for a core on
+    a busy machine would drown the difference.
     """
     random = torch.Generator().manual_seed(0)
     images = torch.randn(64, 32, 16, 16, generator=random).to(device)
@@ -92,16 +93,27 @@ def bf16_gain(device: torch.device) -> float:
         tensor.to(memory_format=torch.channels_last).requires_grad_() for tensor in (images, weight)
     )
     took: dict[str, list[float]] = {precision: [] for precision in DTYPES}
-    for _ in range(8):
-        for precision, seconds in took.items():
-            _wait_for(device)
-            started = time.perf_counter()
-            with autocast(precision, device):
-                y = torch.nn.functional.conv2d(x, w, stride=2, padding=1)
-            torch.autograd.grad(y.float().square().mean(), (x, w))
-            _wait_for(device)
-            seconds.append(time.perf_counter() - started)
+    with _one_thread():
+        for _ in range(8):
+            for precision, seconds in took.items():
+                _wait_for(device)
+                started = time.perf_counter()
+                with autocast(precision, device):
+                    y = torch.nn.functional.conv2d(x, w, stride=2, padding=1)
+                torch.autograd.grad(y.float().square().mean(), (x, w))
+                _wait_for(device)
+                seconds.append(time.perf_counter() - started)
     return min(took["fp32"]) / min(took["bf16"])
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _wait_for(device: torch.device) -> None:
