@@ -57,6 +57,25 @@ def test_the_batch_size_changes_no_image(trained: TrainedModel, batch_size: int)
     assert torch.equal(pixels(trained, 70, *specs(trained), batch_size=batch_size), many)
 
 
+def test_the_number_of_cores_changes_no_image(trained: TrainedModel) -> None:
+    many = pixels(trained, 200, *specs(trained))
+    torch.set_num_threads(2)
+    try:
+        shared = pixels(trained, 200, *specs(trained))
+        assert torch.get_num_threads() == 2, "and all cores are there for what comes next"
+    finally:
+        torch.set_num_threads(1)
+    assert torch.equal(shared, many)
+
+
+def test_drawing_leaves_the_weights_as_they_were(trained: TrainedModel) -> None:
+    before = {name: weight.clone() for name, weight in trained.model.state_dict().items()}
+    pixels(trained, 3)
+    after = trained.model.state_dict()
+    assert all(torch.equal(weight, after[name]) for name, weight in before.items())
+    assert {weight.dtype for weight in trained.model.parameters()} <= {torch.float32}
+
+
 def test_other_conditions_change_no_image(trained: TrainedModel) -> None:
     if not specs(trained):
         pytest.skip("an unconditional model")
