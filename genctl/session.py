@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from genctl import config as configs
 from genctl import environment, files
+from genctl.admission import answered, require_own, tell_other_budget
 from genctl.checkpoint import State, resume
 from genctl.config import Config
 from genctl.curves import TensorBoard
@@ -72,7 +74,7 @@ def _lead(request: Request, requests: Requests, peers: Peers, listener: Listener
     """Train as the process that reads and writes the run directory."""
     run = Run(request.path)
     if run.exists:
-        _require_own(run)
+        require_own(run)
     if request.fresh and run.path.exists():
         if not run.exists:
             raise CannotCreate(f"cannot use {run}: it is no run of genctl; choose another name")
@@ -80,81 +82,16 @@ def _lead(request: Request, requests: Requests, peers: Peers, listener: Listener
     if not run.exists:
         choose_device(request.device)  # before anything is created
     run.create()
-    done = _answered(run, request, listener)  # before the lock, which leaves its traces
-    if done is not None:
+    ask = partial(answered, run, request.config, request.max_time, listener)
+    if done := ask():  # before the lock, which leaves its traces
         return done
     with run.locked():
-        done = _answered(run, request, listener)  # another process may have finished meanwhile
-        if done is not None:
+        if done := ask():  # another process may have finished meanwhile
             return done
         if run.exists:
-            _tell_other_budget(run, request.config, listener)
+            tell_other_budget(run, request.config, listener)
         files.write_whole(run.config, configs.dump(request.config).encode())
         return _Part(request, run, requests, peers, listener).play()
-
-
-def _require_own(run: Run) -> None:
-    """Leave a folder alone that is no run, though it happens to hold a config.yaml."""
-    if run.checkpoints.is_dir():
-        return
-    try:
-        configs.load(str(run.config))
-    except GenctlError:
-        raise CannotCreate(
-            f"cannot use {run}: its config.yaml is not one of genctl; choose another --name"
-        ) from None
-
-
-def _refuse_other_settings(run: Run, new: Config) -> None:
-    """A run goes on with the settings that it began with."""
-    changed = configs.differences(configs.load(str(run.config)), new)
-    if changed:
-        raise ConfigError(
-            [f"{run.config}: this run has other settings; use --fresh or another --name"]
-            + [f"{run.config}: {line}" for line in changed]
-        )
-
-
-def _tell_other_budget(run: Run, new: Config, listener: Listener) -> None:
-    """Say so if the budget of a run is another one now."""
-    before, now = configs.load(str(run.config)).training.images, new.training.images
-    if before == now:
-        return
-    listener.say(f"training.images goes from {before:,} to {now:,}")
-    if new.optimizer.decay != "none":
-        listener.warn(
-            f"the learning rate followed a schedule that ended at {before:,} images; "
-            "from here it follows the one for the new budget"
-        )
-
-
-def _answered(run: Run, request: Request, listener: Listener) -> Result | None:
-    """The result of a run that has nothing left to do; nothing is written.
-
-    Raises:
-        ConfigError: the run has other settings.
-        Diverged: it would do so again.
-    """
-    if run.exists:
-        _refuse_other_settings(run, request.config)
-    result = run.read_result()
-    if result.get("status") == "diverged":
-        error = Diverged(
-            f"{run} diverged at {result.get('images', 0):,} images and would again; "
-            "change its settings, or start it anew with --fresh"
-        )
-        error.result = result  # type: ignore[attr-defined]
-        raise error
-    if result.get("status") != "complete" or not run.model.exists():
-        return None
-    enough_images = result.get("images", 0) >= request.config.training.images
-    spent = result.get("stopped_by") == "time" and request.max_time is not None
-    enough_time = spent and (result.get("max_time") or 0) >= (request.max_time or 0)
-    converged = result.get("stopped_by") == "patience"
-    if not (enough_images or enough_time or converged):
-        return None
-    listener.say(f"{run} is already complete")
-    return result
 
 
 class _Part:
