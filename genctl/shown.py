@@ -92,10 +92,12 @@ def fixed(
     picture: Tensor | None,
     code: Tensor,
     label: int | None = None,
-    shown: Tensor | None = None,
+    own: tuple[str, ...] | None = None,
 ) -> Shown:
-    """A condition whose samples all have one ``code`` (width,), and z that follow ``shown``."""
-    own = () if shown is None else (hashlib.sha256(shown.numpy().tobytes()).hexdigest(),)
+    """A condition whose samples all have one ``code`` (width,), and z that follow it."""
+    if own is None:
+        # Rounded, since another device computes the last bits of a code otherwise.
+        own = (hashlib.sha256((code * 16).round().int().numpy().tobytes()).hexdigest(),)
     return Shown(
         name, picture, lambda seed, first, count: code.expand(count, -1), label=label, own=own
     )
@@ -117,7 +119,7 @@ def _noise(trained: TrainedModel) -> Shown:
 
 def _label(index: int, trained: TrainedModel) -> Shown:
     name = f"label:{trained.facts.classes[index]}"
-    return fixed(name, None, trained.class_codes[index], index)
+    return fixed(name, None, trained.class_codes[index], index, own=())
 
 
 def _class_index(spec: str, trained: TrainedModel) -> int:
@@ -171,7 +173,7 @@ def _dataset(
     labelled = images.classes == trained.facts.classes
     for index, picture, code in zip(chosen, pixels, codes, strict=True):
         label = int(images.labels[index]) if labelled else None
-        yield fixed(f"{kind}:{split}[{index}]", picture, code, label, shown=picture)
+        yield fixed(f"{kind}:{split}[{index}]", picture, code, label)
 
 
 def _codes_file(spec: str, path: Path, part: str | None, trained: TrainedModel) -> Iterator[Shown]:
@@ -183,7 +185,7 @@ def _codes_file(spec: str, path: Path, part: str | None, trained: TrainedModel) 
             "encode with the same model"
         )
     for index in positions(part, len(codes), f"--condition {spec}"):
-        yield fixed(f"{path}[{index}]", None, codes[index], shown=codes[index])
+        yield fixed(f"{path}[{index}]", None, codes[index])
 
 
 def _pictures(paths: list[Path], trained: TrainedModel, warn: Warn) -> Iterator[Shown]:
@@ -207,7 +209,7 @@ def encode_pictures(
         warn(f"{pictures[0]}{others}: {note}")
     codes = sampling.encode(trained.model, to_floats(torch.stack(framed)))
     return [
-        fixed(str(path), picture, code, label, shown=picture)
+        fixed(str(path), picture, code, label)
         for path, picture, code in zip(paths, framed, codes, strict=True)
     ]
 

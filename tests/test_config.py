@@ -286,7 +286,7 @@ def test_a_name_that_looks_like_something_else_survives_dumping(root: str) -> No
 
 
 BOOKKEEPING = ["training.images=7", "training.checkpoint_every=7", "training.log_every=7",
-               "training.keep=7", "data.root=elsewhere"]  # fmt: skip
+               "training.keep=7", "training.engine=eager", "data.root=elsewhere"]  # fmt: skip
 
 
 def test_bookkeeping_leaves_the_digest_as_it_is() -> None:

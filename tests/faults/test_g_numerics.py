@@ -42,23 +42,24 @@ def nan_in_the_loss(_: Trainer) -> None:
 def nan_in_one_gradient(_: Trainer) -> None:
     step = Adam.step
 
-    def spoiled(self: Adam, *words: Any) -> None:
-        gradient = next(p.grad for p in self.parameters if p.grad is not None)
+    def spoiled(self: Adam, gradients: Any, rate: Any) -> None:
+        gradient = next(gradient for gradient in gradients if gradient is not None)
         gradient[(0,) * gradient.ndim] = NAN
-        step(self, *words)
+        step(self, gradients, rate)
 
     Adam.step = spoiled  # type: ignore[method-assign]
 
 
 def nan_in_one_image(trainer: Trainer) -> None:
-    batch = trainer.batches.batch
+    batches = trainer.engine.step.batches
+    compose = batches.compose
 
     def spoiled(*words: Any) -> Any:
-        made = batch(*words)
+        made = compose(*words)
         made.real[0, 0, 0, 0] = NAN
         return made
 
-    trainer.batches.batch = spoiled  # type: ignore[method-assign]
+    batches.compose = spoiled  # type: ignore[method-assign]
 
 
 def infinity_in_a_weight(trainer: Trainer) -> None:
