@@ -20,6 +20,7 @@ from genctl.engine.choice import Cautious, automatic_engine, choose_engine
 from genctl.engine.compiled import Compiled, _adam
 from genctl.engine.eager import Eager
 from genctl.engine.graph import Graph
+from genctl.engine.peers import Peers
 from genctl.engine.recorded import CannotRecord, Recorded, Replay
 from genctl.engine.step import Moment, Step, Terms
 from genctl.errors import Unavailable
@@ -173,6 +174,15 @@ def test_auto_suits_the_device() -> None:
 def test_a_graph_needs_a_cuda_device() -> None:
     with pytest.raises(Unavailable, match=r"training\.engine: graph needs a CUDA device.*use auto"):
         choose_engine("graph", step_of(tiny()), Listener())
+
+
+@pytest.mark.parametrize("wish", ["graph", "compiled"])
+def test_several_processes_are_served_eagerly(wish: str) -> None:
+    step = step_of(tiny())
+    step.peers = Peers(0, 2)
+    assert isinstance(choose_engine("auto", step, Listener()), Eager)
+    with pytest.raises(Unavailable, match=rf"{wish} serves one process, this run has 2; use eager"):
+        choose_engine(wish, step, Listener())
 
 
 def test_compiling_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

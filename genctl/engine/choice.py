@@ -31,8 +31,13 @@ def choose_engine(wish: str, step: Step, listener: Listener) -> Engine:
     Raises:
         Unavailable: this machine has no such engine.
     """
+    together = step.peers.count > 1  # what processes exchange is no part of a recording
+    if together and wish not in ("auto", "eager"):
+        raise Unavailable(
+            f"training.engine: {wish} serves one process, this run has {step.peers.count}; use eager"
+        )
     if wish == "auto":
-        name, _ = automatic_engine(step.device)
+        name = "eager" if together else automatic_engine(step.device)[0]
         return Eager(step) if name == "eager" else Cautious(ENGINES[name](step), listener)
     if wish == "graph" and step.device.type != "cuda":
         raise Unavailable(
