@@ -34,7 +34,8 @@ def choose_engine(wish: str, step: Step, listener: Listener) -> Engine:
     together = step.peers.count > 1  # what processes exchange is no part of a recording
     if together and wish not in ("auto", "eager"):
         raise Unavailable(
-            f"training.engine: {wish} serves one process, this run has {step.peers.count}; use eager"
+            f"training.engine: {wish} serves one process, this run has {step.peers.count}; "
+            "use eager"
         )
     if wish == "auto":
         name = "eager" if together else automatic_engine(step.device)[0]
