@@ -38,6 +38,16 @@ SETTINGS = (
 )
 """30 steps; checkpoints after 128, 256, 384 and 480 images."""
 
+SCORED = (
+    *SETTINGS,
+    "data.image_size=16",
+    "networks.generator_widths=[8,8]",
+    "networks.critic_widths=[8,8]",
+    "evaluation.every=96",
+    "evaluation.samples=100",
+)
+"""The same with images that a judge can look at, scored five times."""
+
 Happening = Callable[[], None]
 
 

@@ -8,20 +8,12 @@ from typing import Any
 import pytest
 import torch
 from conftest import Finished, Run
-from life import SETTINGS
+from life import SCORED
 
 from genctl import model_file, tensors
 from genctl.judge import lessons
 from genctl.standing import overall
 
-SCORED = (
-    *SETTINGS,
-    "data.image_size=16",
-    "networks.generator_widths=[8,8]",
-    "networks.critic_widths=[8,8]",
-    "evaluation.every=96",
-    "evaluation.samples=100",
-)
 UNSCORED = (*SCORED, "evaluation.every=0")
 
 

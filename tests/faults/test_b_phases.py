@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import REPOSITORY, Finished, program
 from life import (
-    SETTINGS,
+    SCORED,
     after_step,
     arguments,
     begun,
@@ -208,15 +208,6 @@ def test_asked_for_while_its_last_files_are_written_it_is_complete(
 
 
 # -- scores ---------------------------------------------------------------------------------------
-
-SCORED = (
-    *SETTINGS,
-    "data.image_size=16",
-    "networks.generator_widths=[8,8]",
-    "networks.critic_widths=[8,8]",
-    "evaluation.every=96",
-    "evaluation.samples=100",
-)
 
 
 @pytest.fixture(scope="module")
