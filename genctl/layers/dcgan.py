@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genctl.layers import thin
+from genctl.layers import flat, thin
 from genctl.layers.projection import Projection
 
 
@@ -79,12 +79,13 @@ class Critic(nn.Module):
     ) -> None:
         super().__init__()
         limit = spectral_norm if spectral else _unchanged
-        layers = [limit(thin.Conv2d(channels, widths[0], 4, 2, 1)), nn.LeakyReLU(0.2, inplace=True)]
+        # The first is given a view; writing into that would turn its gradients' order about.
+        layers = [limit(thin.Conv2d(channels, widths[0], 4, 2, 1)), nn.LeakyReLU(0.2)]
         for narrow, wide in pairwise(widths):
             layers += [limit(nn.Conv2d(narrow, wide, 4, 2, 1)), nn.LeakyReLU(0.2, inplace=True)]
         layers += [
-            nn.Flatten(),
-            limit(nn.Linear(widths[-1] * 4 * 4, features)),
+            flat.Flatten(),
+            limit(flat.Linear(widths[-1], 4 * 4, features)),
             nn.LeakyReLU(0.2, inplace=True),
         ]
         self.body = nn.Sequential(*layers)
