@@ -296,8 +296,8 @@ def test_bookkeeping_leaves_the_digest_as_it_is() -> None:
     assert configs.differences(config, other) == []
 
 
-CANDIDATES = ["1", "2", "3", "0.5", "1000", "true", "false", "[0.1, 0.2]", "[8, 8, 8]", "fp32",
-              "cosine", "spectral", "pooled", "instance"]  # fmt: skip
+CANDIDATES = ["1", "2", "3", "0.5", "0.25", "1000", "true", "false", "[0.1, 0.2]", "[8, 8, 8]",
+              "fp32", "cosine", "spectral", "pooled", "instance"]  # fmt: skip
 
 
 def changed(key: str, config: configs.Config) -> configs.Config:
