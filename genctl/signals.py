@@ -55,9 +55,11 @@ class Requests:
         """
         if self.ending is None or self._patient:
             return
-        if _is_importing(frame) and hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, MOMENT)
-            return
+        if hasattr(signal, "setitimer"):
+            later = MOMENT if _is_importing(frame) else 0
+            signal.setitimer(signal.ITIMER_REAL, later)  # 0 calls it off: soon nobody may hear it
+            if later:
+                return
         raise Stopped(self.ending)
 
     def save(self, number: int, frame: FrameType | None) -> None:
@@ -90,6 +92,7 @@ def listen() -> Iterator[Requests]:
         Stopped: in the block, wherever it is, unless it is patient.
     """
     if _heard:
+        _heard[0].insist(0, None)  # what was put off amid an import is not put off any longer
         yield _heard[0]
         return
     requests = Requests()

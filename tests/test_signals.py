@@ -38,6 +38,14 @@ def test_who_listens_inside_another_hears_the_same() -> None:
         assert outer.ending == signal.SIGTERM
 
 
+def test_what_was_put_off_ends_the_work_where_somebody_listens_again() -> None:
+    with listen() as outer:
+        with outer.patiently():
+            signal.raise_signal(signal.SIGTERM)  # as amid an import, nothing is raised yet
+        with pytest.raises(Stopped), listen():
+            pass
+
+
 def test_usr1_asks_for_a_checkpoint_and_nothing_else() -> None:
     with listen() as requests:
         os.kill(os.getpid(), signal.SIGUSR1)
