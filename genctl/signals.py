@@ -89,7 +89,7 @@ def listen() -> Iterator[Requests]:
     """Take signals as requests while the block runs; one inside another hears the same.
 
     Raises:
-        Stopped: in the block, wherever it is, unless it is patient.
+        Stopped: in the block, wherever it is, unless it is patient; before it if that was put off.
     """
     if _heard:
         _heard[0].insist(0, None)  # what was put off amid an import is not put off any longer
