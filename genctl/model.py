@@ -7,10 +7,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from genctl.batches import Batch
+from genctl.common.rng import derive
 from genctl.conditions.base import Codes
-from genctl.config import Config
-from genctl.randomness import derive
+from genctl.config.config import Config
+from genctl.training.batches import Batch
 
 DRAWING = ("generator", "encoder")
 """The roles that sampling and encoding need."""

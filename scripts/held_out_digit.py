@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from genctl.config import load
-from genctl.images import picture_of
+from genctl.config.config import load
+from genctl.data.pictures import picture_of
 
 label, path = int(sys.argv[1]), Path(sys.argv[2])
 digits = load("digits_cgan").data.load("test")

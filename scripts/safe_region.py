@@ -16,9 +16,9 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 from sweep_table import scores
 
-from genctl.config import flatten, load
-from genctl.files import write_whole
-from genctl.images import pixels_of, png
+from genctl.common.files import write_whole
+from genctl.config.config import flatten, load
+from genctl.data.pictures import pixels_of, png
 
 GOOD, MIDDLE, BAD = (13, 103, 108), (244, 238, 220), (178, 58, 38)
 INK, PALE, GREY = (38, 42, 48), (255, 255, 255), (222, 222, 222)

@@ -17,10 +17,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from genctl import model_file, sampling
 from genctl.data.base import Images
 from genctl.data.torchvision_sets import Mnist
+from genctl.inference import sampling
 from genctl.model import Model
+from genctl.runs import model_file
 
 EPOCHS, BATCH, RATE = 6, 100, 0.05
 REAL_FID = 0.025

@@ -21,7 +21,7 @@ from typing import Any
 
 from sweep_table import table
 
-from genctl.files import make_folder, write_whole
+from genctl.common.files import make_folder, write_whole
 
 GENCTL = [sys.executable, "-m", "genctl"]
 AGAIN = {69, 74, 75, 129, 130, 137, 143}  # exit codes after which the same line may succeed

@@ -3,7 +3,7 @@
 from statistics import fmean, stdev
 from typing import Any
 
-from genctl.standing import overall
+from genctl.training.early_stopping import overall
 
 Record = dict[str, Any]
 Setting = tuple[str, tuple[tuple[str, str], ...]]

@@ -62,7 +62,7 @@ def genctl(
 ) -> Run:
     """Run genctl in this process, with ``tmp_path`` as its working directory."""
     from genctl.cli.app import main
-    from genctl.signals import ENDING
+    from genctl.common.signals import ENDING
 
     monkeypatch.chdir(tmp_path)
 
@@ -92,7 +92,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file that nobody trained. Do not write."""
-    from models import save_model
+    from tests.support.models import save_model
 
     return save_model(tmp_path_factory.mktemp("whole") / "model.safetensors")
 
@@ -100,8 +100,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run that nobody trained, and a picture drawn from it. Do not write."""
-    from life import forked
-    from models import save_model
+    from tests.support.life import forked
+    from tests.support.models import save_model
 
     folder = tmp_path_factory.mktemp("workplace")
     (folder / "run").mkdir()
@@ -115,7 +115,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def desk(workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workplace of one's own, whose judges learn for a second."""
-    from genctl.judge import lessons
+    from genctl.evaluation import lessons
 
     monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(lessons, "EPOCHS", 1)
@@ -127,7 +127,7 @@ def desk(workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 @pytest.fixture(scope="session")
 def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run directory of a short run that nothing happened to. Do not write."""
-    from life import live
+    from tests.support.life import live
 
     folder = tmp_path_factory.mktemp("untouched")
     done = live(folder)

@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-from tiny import tiny
 from torch import Tensor
 
 from genctl.model import Average, Model
+from tests.support.tiny import tiny
 
 
 def weights(model: torch.nn.Module) -> dict[str, Tensor]:

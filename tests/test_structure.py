@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, program
-from models import save_model
+
+from tests.conftest import REPOSITORY, program
+from tests.support.models import save_model
 
 PACKAGE = REPOSITORY / "genctl"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -76,9 +77,10 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
 def test_a_cycle_would_be_found() -> None:
     assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
-    text = "from genctl import config\nif TYPE_CHECKING:\n    import genctl.model\n"
-    text += "try:\n    import genctl.run\nfinally:\n    pass\ndef f():\n    import genctl.files\n"
-    assert needs(text) == {"genctl.config", "genctl.run"}
+    text = "from genctl.config import config\nif TYPE_CHECKING:\n    import genctl.model\n"
+    text += "try:\n    import genctl.runs.run\nfinally:\n    pass\n"
+    text += "def f():\n    import genctl.common.files\n"
+    assert needs(text) == {"genctl.config.config", "genctl.runs.run"}
 
 
 def test_imports_make_no_cycle() -> None:

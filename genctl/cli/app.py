@@ -3,7 +3,7 @@
 import sys
 
 from genctl.cli.streams import open_streams
-from genctl.signals import Stopped, hear_no_more, listen
+from genctl.common.signals import Stopped, hear_no_more, listen
 
 
 def main() -> None:

@@ -36,9 +36,9 @@ def bench(
 ) -> None:
     """Measure training, drawing and start-up, side by side with the plain PyTorch loop."""
     with console(json, quiet, debug) as out:
-        from genctl import benching
+        from genctl.benchmark import bench as benching
         from genctl.cli.stages import stages
-        from genctl.devices import choose_device, memory_errors
+        from genctl.common.devices import choose_device, memory_errors
 
         question = benching.Question(seconds=seconds, workers=workers)
         if config:

@@ -16,7 +16,7 @@ from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
 from genctl.cli.sample import sample
 from genctl.cli.train import train
-from genctl.errors import UsageError
+from genctl.common.errors import UsageError
 
 # The base of every complaint about a command line; typer does not export it by name.
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]

@@ -20,7 +20,7 @@ def list_(
 ) -> None:
     """List the presets."""
     with console(json, quiet, debug) as out:
-        from genctl import presets
+        from genctl.config import presets
 
         summaries = {name: presets.summary(name) for name in presets.names()}
         width = max(map(len, summaries))
@@ -37,7 +37,7 @@ def show(
 ) -> None:
     """Print a preset, comments and all; with --json every value spelled out."""
     with console(json, quiet, debug) as out:
-        from genctl import config as configs
+        from genctl.config import config as configs
 
         text = configs.read_source(name)
         out.result(configs.parse(text, name).model_dump(mode="json"), text.rstrip())
@@ -53,8 +53,9 @@ def copy(
 ) -> None:
     """Copy a preset to a file of your own; an existing file is left alone."""
     with console(json, quiet, debug) as out:
-        from genctl import files, presets
-        from genctl.errors import CannotCreate
+        from genctl.common import files
+        from genctl.common.errors import CannotCreate
+        from genctl.config import presets
 
         text = presets.text(name)
         if file.exists():
@@ -72,7 +73,7 @@ def check(
 ) -> None:
     """Check a config file and tell all its mistakes at once."""
     with console(json, quiet, debug) as out:
-        from genctl import config as configs
+        from genctl.config import config as configs
 
         config = configs.load(file)
         out.say(f"{file}: fine")
@@ -85,7 +86,7 @@ def schema(
 ) -> None:
     """Print the JSON Schema of a config, for editors."""
     with console(json, quiet, debug) as out:
-        from genctl import config as configs
+        from genctl.config import config as configs
 
         found = configs.schema()
         out.result(found, json_module.dumps(found, indent=2))

@@ -15,8 +15,8 @@ from typing import Any
 import typer
 
 from genctl.cli.streams import silence
-from genctl.errors import GenctlError, WriteFailed, explained
-from genctl.signals import Stopped
+from genctl.common.errors import GenctlError, WriteFailed, explained
+from genctl.common.signals import Stopped
 
 STARTED = time.monotonic()  # what --max-time counts from: this is imported first
 

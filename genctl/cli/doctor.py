@@ -17,9 +17,9 @@ def doctor(
 ) -> None:
     """Show versions, devices, data and judges, and check that the arithmetic is right."""
     with console(json, quiet, debug) as out:
-        from genctl import diagnosis
-        from genctl.devices import choose_device
-        from genctl.errors import Unavailable
+        from genctl.benchmark import doctor as diagnosis
+        from genctl.common.devices import choose_device
+        from genctl.common.errors import Unavailable
 
         found = diagnosis.examine(choose_device(device))
         for line in _lines(found):

@@ -32,10 +32,12 @@ def encode(
 ) -> None:
     """Turn images into codes; prints the path of the file."""
     with console(json, quiet, debug) as console_:
-        from genctl import encoding, files, model_file
-        from genctl import run as run_folder
-        from genctl.devices import choose_device
-        from genctl.errors import UsageError
+        from genctl.common import files
+        from genctl.common.devices import choose_device
+        from genctl.common.errors import UsageError
+        from genctl.inference import encoding
+        from genctl.runs import model_file
+        from genctl.runs import run as run_folder
 
         if out.suffix not in encoding.FORMATS:
             raise UsageError(f"--out {out}: must end in one of {', '.join(encoding.FORMATS)}")

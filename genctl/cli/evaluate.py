@@ -59,10 +59,11 @@ def evaluate(
 ) -> None:
     """Measure how good a model is, beside what real images reach; no network needed."""
     with console(json, quiet, debug) as out:
-        from genctl import evaluating, model_file
-        from genctl import run as run_folder
         from genctl.cli.stages import stages
-        from genctl.devices import choose_device, memory_errors, quick_denormals
+        from genctl.common.devices import choose_device, memory_errors, quick_denormals
+        from genctl.evaluation import evaluate as evaluating
+        from genctl.runs import model_file
+        from genctl.runs import run as run_folder
 
         path = run_folder.find_model(run, runs)
         if run is None:

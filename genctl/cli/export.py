@@ -21,9 +21,10 @@ def export(
 ) -> None:
     """Write generator and encoder as ONNX, checked against torch; prints their paths."""
     with console(json, quiet, debug) as console_:
-        from genctl import exporting, model_file
-        from genctl import run as run_folder
-        from genctl.devices import choose_device
+        from genctl.common.devices import choose_device
+        from genctl.inference import onnx_export as exporting
+        from genctl.runs import model_file
+        from genctl.runs import run as run_folder
 
         exporting.require_packages()
         path = run_folder.find_model(run, runs)

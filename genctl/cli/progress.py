@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from genctl.cli.console import Console
-    from genctl.surroundings import Budget
-    from genctl.trainer import Trainer
+    from genctl.training.services import Budget
+    from genctl.training.trainer import Trainer
 
 
 @contextmanager

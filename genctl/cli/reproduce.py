@@ -26,10 +26,14 @@ def reproduce(
 ) -> None:
     """Draw a picture again from what it says about itself, and compare."""
     with console(json, quiet, debug) as console_:
-        from genctl import drawing, files, images, model_file, sheet
-        from genctl import run as run_folder
-        from genctl.devices import choose_device
-        from genctl.errors import BadContent, MissingInput
+        from genctl.common import files
+        from genctl.common.devices import choose_device
+        from genctl.common.errors import BadContent, MissingInput
+        from genctl.data import pictures as images
+        from genctl.inference import samples as drawing
+        from genctl.inference import sheet
+        from genctl.runs import model_file
+        from genctl.runs import run as run_folder
 
         facts = sheet.read_provenance(picture)
         path = Path(facts.model) if run is None else run_folder.find_model(run, runs)

@@ -28,8 +28,8 @@ def runs(
 ) -> None:
     """List the runs: status, only the settings that differ, scores."""
     with console(json, quiet, debug) as out:
-        from genctl import table
-        from genctl.errors import UsageError
+        from genctl.common.errors import UsageError
+        from genctl.runs import table
 
         if csv and json:
             raise UsageError("cannot print --csv and --json at once; choose one")
@@ -52,10 +52,11 @@ def runs(
 
 def _draw(paths: list[Path], sheet: Path, out: Console) -> None:
     """Write the sheet, and say which run each row shows."""
-    from genctl import files, images
-    from genctl.devices import choose_device
-    from genctl.gallery import gallery
-    from genctl.run import Run
+    from genctl.common import files
+    from genctl.common.devices import choose_device
+    from genctl.data import pictures as images
+    from genctl.inference.run_sheet import gallery
+    from genctl.runs.run import Run
 
     pixels, shown = gallery(map(Run, paths), choose_device("auto"), out.warn)
     names = [run.path.name for run in shown]

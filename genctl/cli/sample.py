@@ -11,10 +11,10 @@ import typer
 
 from genctl.cli import options
 from genctl.cli.console import console
-from genctl.errors import UsageError
+from genctl.common.errors import UsageError
 
 if TYPE_CHECKING:
-    from genctl import sheet
+    from genctl.inference import sheet
 
 
 class Format(StrEnum):
@@ -79,10 +79,12 @@ def sample(
         from dataclasses import asdict
         from functools import partial
 
-        from genctl import drawing, model_file, sheet
-        from genctl import run as run_folder
         from genctl.cli.stages import stages
-        from genctl.devices import choose_device
+        from genctl.common.devices import choose_device
+        from genctl.inference import samples as drawing
+        from genctl.inference import sheet
+        from genctl.runs import model_file
+        from genctl.runs import run as run_folder
 
         form = _form(format_, out, interpolate)
         if not math.isfinite(truncation):

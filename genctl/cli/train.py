@@ -12,8 +12,8 @@ from genctl.cli import options
 from genctl.cli.console import STARTED, Console, console
 
 if TYPE_CHECKING:
-    from genctl.config import Config
-    from genctl.session import Request
+    from genctl.config.config import Config
+    from genctl.training.session import Request
 
 
 FOLLOWS = os.environ.get("RANK", "0") != "0"
@@ -56,14 +56,14 @@ def train(
 ) -> None:
     """Train a generator. The same command line again resumes, or answers "already complete"."""
     with console(json, quiet or FOLLOWS, debug) as out:
-        from genctl import config as configs
-        from genctl.naming import default_name
+        from genctl.config import config as configs
+        from genctl.config.run_names import default_name
 
         settings = configs.load(config, set_ or [])
         if dry_run:
             _dry_run(settings, device, out)
         else:
-            from genctl.session import Request  # after the config's mistakes: it loads torch
+            from genctl.training.session import Request
 
             path = runs / (name or default_name(settings, config))
             _train(Request(settings, path, device, max_time, fresh, STARTED), out)
@@ -71,7 +71,7 @@ def train(
 
 def _train(request: Request, out: Console) -> None:
     from genctl.cli.progress import display
-    from genctl.session import train
+    from genctl.training.session import train
 
     with display(out) as listener:
         result = train(request, listener)
@@ -83,9 +83,9 @@ def _train(request: Request, out: Console) -> None:
 
 
 def _dry_run(settings: Config, device: str, out: Console) -> None:
-    from genctl import config as configs
-    from genctl.devices import choose_device
-    from genctl.loading import load_data
+    from genctl.common.devices import choose_device
+    from genctl.config import config as configs
+    from genctl.config.loading import load_data
     from genctl.model import Model
 
     chosen = choose_device(device)

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import NonNegativeFloat
 
-from genctl.settings import Settings
+from genctl.common.settings import Settings
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from genctl.batches import Batch
     from genctl.data.base import Images, Shape
-    from genctl.draws import Draws
+    from genctl.data.batch_noise import Draws
     from genctl.networks.base import Networks
     from genctl.objectives.base import Score
+    from genctl.training.batches import Batch
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from genctl.batches import Batch
     from genctl.data.base import Images
+    from genctl.training.batches import Batch
 
 TYPICAL = 512  # codes that a model keeps to draw noise around
 
@@ -60,7 +60,7 @@ class Coded(Condition):
         """
         import torch
 
-        from genctl.layers.sphere import to_sphere
+        from genctl.networks.layers.normalize import to_sphere
 
         code, terms = self.look(encoder, batch)
         jitter = batch.draws.normal("code", self.width)
@@ -74,7 +74,7 @@ class Coded(Condition):
         """The codes of some training images from all over the data, which may be sorted."""
         import torch
 
-        from genctl.randomness import generator
+        from genctl.common.rng import generator
 
         order = torch.randperm(len(images), generator=generator(0, "typical"))
         return encode(self.looks_at(images, order[:TYPICAL].to(images.device)))
@@ -86,7 +86,7 @@ class Coded(Condition):
         """
         import torch
 
-        from genctl.layers.sphere import to_sphere
+        from genctl.networks.layers.normalize import to_sphere
 
         chosen = typical[torch.randint(len(typical), (count,), generator=random)]
         return to_sphere(chosen + self.jitter * torch.randn(chosen.shape, generator=random))

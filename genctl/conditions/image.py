@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import NonNegativeFloat
 
+from genctl.common.errors import ConfigError
 from genctl.conditions.base import Shown
 from genctl.conditions.coded import Coded
-from genctl.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor, nn
 
-    from genctl.batches import Batch
     from genctl.data.base import Images, Shape
-    from genctl.draws import Draws
+    from genctl.data.batch_noise import Draws
     from genctl.networks.base import Networks
+    from genctl.training.batches import Batch
 
 
 IMAGES_PER_CLASS = 256  # images that the code of a class is the mean of
@@ -55,7 +55,7 @@ class Image(Coded):
 
     def encoder(self, networks: Networks, shape: Shape, classes: int) -> nn.Module:
         """The family's encoder, its code on the sphere, and a head for the classes."""
-        from genctl.layers.encoders import ImageEncoder
+        from genctl.networks.layers.encoders import ImageEncoder
 
         return ImageEncoder(networks.encoder(shape, self.width), self.width, classes)
 
@@ -64,7 +64,7 @@ class Image(Coded):
 
         The encoder always sees a moved image, which teaches it to read more than the training set.
         """
-        from genctl.layers.moves import move
+        from genctl.networks.layers.random_affine import move
 
         shown = images.floats(index)
         if self.partner == "class":
@@ -83,7 +83,7 @@ class Image(Coded):
         """The codes of the shown images, and the cross-entropy of their classes."""
         from torch.nn.functional import cross_entropy
 
-        from genctl.layers.encoders import ImageEncoder
+        from genctl.networks.layers.encoders import ImageEncoder
 
         assert isinstance(encoder, ImageEncoder)
         code, logits = encoder.look(batch.shown)
@@ -95,7 +95,7 @@ class Image(Coded):
         """The mean code of some images of each class; of any where a class has none."""
         import torch
 
-        from genctl.layers.sphere import to_sphere
+        from genctl.networks.layers.normalize import to_sphere
 
         means = [torch.empty(0, self.width)]
         for label in range(len(images.classes)):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from genctl.common.errors import ConfigError
 from genctl.conditions.coded import Coded
-from genctl.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor, nn
 
-    from genctl.batches import Batch
     from genctl.data.base import Images, Shape
     from genctl.networks.base import Networks
+    from genctl.training.batches import Batch
 
 
 class Label(Coded):
@@ -31,7 +31,7 @@ class Label(Coded):
 
     def encoder(self, networks: Networks, shape: Shape, classes: int) -> nn.Module:
         """A table of codes."""
-        from genctl.layers.encoders import LabelEncoder
+        from genctl.networks.layers.encoders import LabelEncoder
 
         return LabelEncoder(classes, self.width)
 

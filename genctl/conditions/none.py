@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from genctl.batches import Batch
     from genctl.data.base import Images, Shape
     from genctl.networks.base import Networks
+    from genctl.training.batches import Batch
 
 
 class NoCondition(Condition):

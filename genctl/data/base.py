@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator
 
-from genctl.settings import Settings
+from genctl.common.settings import Settings
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +65,7 @@ class Images:
 
     def floats(self, index: Any) -> Tensor:
         """The images at ``index`` (an index tensor or a slice), (B, C, H, W) in [-1, 1]."""
-        from genctl.images import to_floats
+        from genctl.data.pictures import to_floats
 
         return to_floats(self.pixels[index])
 

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from genctl.common.errors import BadContent, MissingInput
 from genctl.data.base import Data, Images, Split
-from genctl.errors import BadContent, MissingInput
 
 if TYPE_CHECKING:
     import numpy as np

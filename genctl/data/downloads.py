@@ -18,8 +18,8 @@ from typing import Any
 from filelock import FileLock
 from pydantic import TypeAdapter
 
-from genctl import files
-from genctl.errors import FULL_DISK, WriteFailed
+from genctl.common import files
+from genctl.common.errors import FULL_DISK, WriteFailed
 
 STALLED = 20.0  # seconds without a byte, after which a mirror is given up
 PACKED = (".gz", ".xz", ".zip")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from genctl.common.errors import BadContent, MissingInput
 from genctl.data.base import Data, Images, Root, Split
-from genctl.errors import BadContent, MissingInput
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +58,7 @@ class Folder(Data):
     def _read(self, path: Path) -> Tensor:
         from PIL import Image, ImageOps
 
-        from genctl.images import pixels_of, read_picture
+        from genctl.data.pictures import pixels_of, read_picture
 
         square = (self.image_size, self.image_size)
         picture = read_picture(path)
@@ -67,7 +67,7 @@ class Folder(Data):
 
 
 def _list(root: Path) -> tuple[list[Path], tuple[str, ...]]:
-    from genctl.images import SUFFIXES
+    from genctl.data.pictures import SUFFIXES
 
     classes = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir()))
     pattern = "*/*" if classes else "*"

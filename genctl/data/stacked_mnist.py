@@ -27,7 +27,7 @@ class StackedMnist(Mnist):
         """Each training digit once in each colour; 25,600 triples of held-out digits."""
         import torch
 
-        from genctl.randomness import generator
+        from genctl.common.rng import generator
 
         grey = Mnist(root=self.root, image_size=self.image_size).load(split)
         count = len(grey) if split == "train" else HELD_OUT

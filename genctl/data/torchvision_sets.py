@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+from genctl.common.errors import BadContent, Unavailable
+from genctl.common.settings import Bookkeeping
 from genctl.data.base import Data, Images, Root, Split
-from genctl.errors import BadContent, Unavailable
-from genctl.settings import Bookkeeping
 
 
 class TorchvisionSet(Data):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from genctl.settings import Settings
+from genctl.common.settings import Settings
 
 if TYPE_CHECKING:
     from torch import nn

@@ -54,7 +54,7 @@ class Dcgan(Networks):
 
     def generator(self, shape: Shape, code_width: int) -> nn.Module:
         """(z, code) -> images."""
-        from genctl.layers import dcgan
+        from genctl.networks.layers import dcgan
 
         return dcgan.Generator(
             self.z_width, code_width, self.generator_widths, shape.channels, self.modulated
@@ -62,8 +62,8 @@ class Dcgan(Networks):
 
     def critic(self, shape: Shape, code_width: int, classes: int) -> nn.Module:
         """(images, code) -> scores and class logits."""
-        from genctl.layers import dcgan
-        from genctl.layers.projection import Projection
+        from genctl.networks.layers import dcgan
+        from genctl.networks.layers.projection import Projection
 
         spectral = self.critic_normalization == "spectral"
         head = Projection(self.critic_features, code_width, classes)
@@ -82,14 +82,14 @@ class Dcgan(Networks):
 
     def posterior(self, shape: Shape, code_width: int) -> nn.Module:
         """(images, code) -> mean and logarithm of the variance of z."""
-        from genctl.layers import dcgan
+        from genctl.networks.layers import dcgan
 
         body, width = self._encoder_body(shape)
         return dcgan.Posterior(body, width, code_width, self.z_width)
 
     def _encoder_body(self, shape: Shape) -> tuple[nn.Sequential, int]:
         """A stack of layers, and how many features it ends in."""
-        from genctl.layers import dcgan
+        from genctl.networks.layers import dcgan
 
         widths = self.encoder_widths
         if self.encoder_style == "pooled":

@@ -45,7 +45,7 @@ class Resnet(Networks):
 
     def generator(self, shape: Shape, code_width: int) -> nn.Module:
         """(z, code) -> images."""
-        from genctl.layers import resnet
+        from genctl.networks.layers import resnet
 
         return resnet.Generator(
             self.z_width, code_width, self.widths, self.blocks, shape.channels, self.tanh
@@ -53,8 +53,8 @@ class Resnet(Networks):
 
     def critic(self, shape: Shape, code_width: int, classes: int) -> nn.Module:
         """(images, code) -> scores and class logits."""
-        from genctl.layers import resnet
-        from genctl.layers.projection import Projection
+        from genctl.networks.layers import resnet
+        from genctl.networks.layers.projection import Projection
 
         head = Projection(self.widths[0], code_width, classes)
         return resnet.Critic(shape.channels, self.widths[::-1], self.blocks, head)
@@ -69,12 +69,12 @@ class Resnet(Networks):
 
     def posterior(self, shape: Shape, code_width: int) -> nn.Module:
         """(images, code) -> mean and logarithm of the variance of z."""
-        from genctl.layers.dcgan import Posterior
+        from genctl.networks.layers.dcgan import Posterior
 
         width = self.encoder_widths[0]
         return Posterior(self._encoder_body(shape), width, code_width, self.z_width)
 
     def _encoder_body(self, shape: Shape) -> nn.Module:
-        from genctl.layers import resnet
+        from genctl.networks.layers import resnet
 
         return resnet.Features(shape.channels, self.encoder_widths[::-1], self.blocks)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from genctl.settings import Settings
+from genctl.common.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from genctl.batches import Batch
     from genctl.model import Model
     from genctl.networks.base import Networks
+    from genctl.training.batches import Batch
 
 Terms = dict[str, "Tensor"]
 """Losses by name, each a scalar; what a turn lowers is their sum."""

@@ -12,7 +12,7 @@ from genctl.objectives.base import Adversarial, Score, Terms
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genctl.batches import Batch
+    from genctl.training.batches import Batch
 
 
 class Hinge(Adversarial):

@@ -9,7 +9,7 @@ from genctl.objectives.base import Adversarial, Score, Terms
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genctl.batches import Batch
+    from genctl.training.batches import Batch
 
 
 class LeastSquares(Adversarial):

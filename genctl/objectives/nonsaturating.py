@@ -10,7 +10,7 @@ from genctl.objectives.lazy_r1 import LazyR1
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genctl.batches import Batch
+    from genctl.training.batches import Batch
 
 
 class NonSaturating(LazyR1):

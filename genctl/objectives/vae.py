@@ -9,9 +9,9 @@ from pydantic import NonNegativeFloat
 from genctl.objectives.base import Objective, Terms, Turn
 
 if TYPE_CHECKING:
-    from genctl.batches import Batch
     from genctl.model import Model
     from genctl.networks.base import Networks
+    from genctl.training.batches import Batch
 
 
 class Vae(Objective):

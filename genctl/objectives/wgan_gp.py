@@ -12,7 +12,7 @@ from genctl.objectives.penalties import scores_and_slopes
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genctl.batches import Batch
+    from genctl.training.batches import Batch
 
 
 class WganGp(Adversarial):

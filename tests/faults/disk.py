@@ -13,9 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from life import Happening
-
-from genctl.files import PREFIX
+from genctl.common.files import PREFIX
+from tests.support.life import Happening
 
 CALLS = ("open", "close", "fsync", "fchmod", "ftruncate", "replace", "rename", "unlink", "remove",
          "mkdir", "rmdir")  # fmt: skip

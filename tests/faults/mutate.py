@@ -5,11 +5,11 @@ import random
 from typing import Any
 
 import torch
-from forge import header, header_end, with_header
 from safetensors.torch import save
 from torch import Tensor
 
-from genctl import tensors
+from genctl.common import tensors
+from tests.support.forge import header, header_end, with_header
 
 
 def deep(depth: int) -> Any:

@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-from conftest import Finished, Run
-
-from genctl import tensors
+from genctl.common import tensors
+from tests.conftest import Finished, Run
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

@@ -3,8 +3,8 @@
 import signal
 from pathlib import Path
 
-from conftest import Finished
-from life import Happening, Odometer, checkpoints, live, require_same, together
+from tests.conftest import Finished
+from tests.support.life import Happening, Odometer, checkpoints, live, require_same, together
 
 RUN = Path("runs") / "run"
 

@@ -6,10 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import REPOSITORY, Finished
-from life import differing, live, outcome
-
-from genctl.files import PREFIX
+from genctl.common.files import PREFIX
+from tests.conftest import REPOSITORY, Finished
+from tests.support.life import differing, live, outcome
 
 RUN = Path("runs") / "run"
 SOON = 5.0  # seconds: generous, a tiny run ends within a few tenths

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Finished
-from life import Happening, live, metrics, nothing, require_same, signalled, together
-from resuming import RUN
-from scorecard import proves
+
+from tests.conftest import Finished
+from tests.faults.resuming import RUN
+from tests.faults.scorecard import proves
+from tests.support.life import Happening, live, metrics, nothing, require_same, signalled, together
 
 OTHER = {
     "torch": "2.9.0",

@@ -7,14 +7,15 @@ import signal
 from pathlib import Path
 
 import pytest
-from disk import killed_at, written_down
-from life import checkpoints, live, metrics, require_same, signalled
 from PIL import Image
-from resuming import RUN, killed, require_resumed
-from scorecard import proves
 
-from genctl import config, tensors
-from genctl.files import PREFIX
+from genctl.common import tensors
+from genctl.common.files import PREFIX
+from genctl.config import config
+from tests.faults.disk import killed_at, written_down
+from tests.faults.resuming import RUN, killed, require_resumed
+from tests.faults.scorecard import proves
+from tests.support.life import checkpoints, live, metrics, require_same, signalled
 
 EVERY = 96  # images from one checkpoint to the next
 SHORT = ("--set", "training.images=192", "--set", f"training.checkpoint_every={EVERY}",

@@ -8,14 +8,24 @@ from typing import Any
 
 import pytest
 import torch
-from life import Happening, differing, live, nothing, outcome, require_same, signalled, together
-from resuming import RUN
-from scorecard import proves
 
-from genctl import session, tensors
-from genctl.checkpoint import State
+from genctl.common import tensors
 from genctl.model import Model
-from genctl.standing import Standing
+from genctl.training import session
+from genctl.training.checkpoint import State
+from genctl.training.early_stopping import Standing
+from tests.faults.resuming import RUN
+from tests.faults.scorecard import proves
+from tests.support.life import (
+    Happening,
+    differing,
+    live,
+    nothing,
+    outcome,
+    require_same,
+    signalled,
+    together,
+)
 
 SCORED = ("--set", "evaluation.every=96")
 STEP = 17  # one step after a checkpoint, and in the middle of a line of metrics

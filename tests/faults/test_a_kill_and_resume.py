@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY, program
-from disk import killed_when
-from life import (
+
+from genctl.training.trainer import Trainer
+from tests.conftest import REPOSITORY, program
+from tests.faults.disk import killed_when
+from tests.faults.resuming import RUN, killed, newest_checkpoint, require_resumed
+from tests.faults.scorecard import proves
+from tests.support.life import (
     Happening,
     after_step,
     killed_after,
@@ -22,10 +26,6 @@ from life import (
     require_same,
     signalled,
 )
-from resuming import RUN, killed, newest_checkpoint, require_resumed
-from scorecard import proves
-
-from genctl.trainer import Trainer
 
 EVERY = 128  # images from one checkpoint of a short run to the next
 EPOCH = 1497  # images

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
-from life import after_step, live, together
-from resuming import RUN, killed, require_resumed
-from scorecard import proves
+
+from tests.conftest import REPOSITORY
+from tests.faults.resuming import RUN, killed, require_resumed
+from tests.faults.scorecard import proves
+from tests.support.life import after_step, live, together
 
 BENCH = REPOSITORY / "genctl" / "bench"  # what genctl is compared with may load as it likes
 SOURCES = sorted(set((REPOSITORY / "genctl").rglob("*.py")) - set(BENCH.rglob("*.py")))

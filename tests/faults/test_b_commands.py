@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Finished
-from life import Happening, called, forked, receive
-from refusal import contents, made
-from scorecard import proves
-from stopped import require_clean, require_told
 
-from genctl import encoding, gallery, sampling
-from genctl.judge import lessons
+from genctl.evaluation import lessons
+from genctl.inference import encoding, sampling
+from genctl.inference import run_sheet as gallery
+from tests.conftest import Finished
+from tests.faults.refusal import contents, made
+from tests.faults.scorecard import proves
+from tests.faults.stopped import require_clean, require_told
+from tests.support.life import Happening, called, forked, receive
 
 SAMPLE = ("sample", "--run", "run", "--n", "8", "--batch-size", "3", "--out")
 COMMANDS = {

@@ -11,8 +11,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY, Finished, program
-from life import (
+from torchvision import datasets
+
+from genctl.common import files
+from genctl.data import downloads
+from genctl.data.digits import Digits
+from genctl.evaluation import lessons
+from genctl.evaluation.scorer import Scorer
+from genctl.inference.sample_grid import Exhibit
+from genctl.objectives.nonsaturating import NonSaturating
+from genctl.runs import model_file
+from genctl.runs.run import Run
+from genctl.training import checkpoint, session
+from genctl.training.trainer import Trainer
+from tests.conftest import REPOSITORY, Finished, program
+from tests.faults.mirror import Mirrors, mirrors, small_set
+from tests.faults.refusal import contents
+from tests.faults.scorecard import proves
+from tests.faults.stopped import (
+    RUN,
+    SOON,
+    loading,
+    require_clean,
+    require_no_traceback,
+    require_reference,
+    require_told,
+    spent,
+)
+from tests.support.life import (
     SCORED,
     after_step,
     arguments,
@@ -27,30 +53,6 @@ from life import (
     receive,
     signalled,
 )
-from mirror import Mirrors, mirrors, small_set
-from refusal import contents
-from scorecard import proves
-from stopped import (
-    RUN,
-    SOON,
-    loading,
-    require_clean,
-    require_no_traceback,
-    require_reference,
-    require_told,
-    spent,
-)
-from torchvision import datasets
-
-from genctl import checkpoint, files, model_file, session
-from genctl.data import downloads
-from genctl.data.digits import Digits
-from genctl.exhibit import Exhibit
-from genctl.judge import lessons
-from genctl.judge.scorer import Scorer
-from genctl.objectives.nonsaturating import NonSaturating
-from genctl.run import Run
-from genctl.trainer import Trainer
 
 TERMINATE = receive(signal.SIGTERM)
 
@@ -68,7 +70,7 @@ def soon(folder: Path, words: list[str], happening: Any) -> Finished:
 
 @proves("B1", "EMNR")
 @pytest.mark.parametrize(
-    "module", ["typer", "yaml", "torch", "numpy", "torch.nn", "genctl.trainer"]
+    "module", ["typer", "yaml", "torch", "numpy", "torch.nn", "genctl.training.trainer"]
 )
 def test_while_the_program_is_loaded_it_leaves_without_a_trace(module: str, tmp_path: Path) -> None:
     number = signal.SIGINT if module == "torch.nn" else signal.SIGTERM

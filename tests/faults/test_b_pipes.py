@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
-from conftest import REPOSITORY, Finished
-from life import arguments, differing, forked, live, outcome
-from mirror import mirrors, small_set
-from scorecard import proves
-from stopped import RUN, require_clean, require_no_traceback
 
-from genctl import evaluating
 from genctl.cli.streams import Unminded
+from genctl.evaluation import evaluate as evaluating
+from tests.conftest import REPOSITORY, Finished
+from tests.faults.mirror import mirrors, small_set
+from tests.faults.scorecard import proves
+from tests.faults.stopped import RUN, require_clean, require_no_traceback
+from tests.support.life import arguments, differing, forked, live, outcome
 
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a full device")
 

@@ -7,8 +7,16 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import Finished
-from life import (
+
+from genctl.cli.console import Console
+from genctl.common import tensors
+from genctl.common.files import PREFIX
+from genctl.training import checkpoint, session
+from genctl.training.trainer import Trainer
+from tests.conftest import Finished
+from tests.faults.scorecard import proves
+from tests.faults.stopped import RUN, loading, require_no_traceback, require_reference, require_told
+from tests.support.life import (
     after_step,
     arguments,
     called,
@@ -19,13 +27,6 @@ from life import (
     receive,
     signalled,
 )
-from scorecard import proves
-from stopped import RUN, loading, require_no_traceback, require_reference, require_told
-
-from genctl import checkpoint, session, tensors
-from genctl.cli.console import Console
-from genctl.files import PREFIX
-from genctl.trainer import Trainer
 
 # -- B2: once, twice, and of each kind -------------------------------------------------------------
 

@@ -12,8 +12,15 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from conftest import Finished
-from life import (
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from genctl.common import files, tensors
+from genctl.runs.run import Run
+from tests.conftest import Finished
+from tests.faults.refusal import contents, made
+from tests.faults.scorecard import proves
+from tests.faults.stopped import RUN, require_clean, require_no_traceback, require_reference
+from tests.support.life import (
     Happening,
     after_step,
     called,
@@ -25,13 +32,6 @@ from life import (
     outcome,
     signalled,
 )
-from refusal import contents, made
-from scorecard import proves
-from stopped import RUN, require_clean, require_no_traceback, require_reference
-from tensorboard.summary.writer.record_writer import RecordWriter
-
-from genctl import files, tensors
-from genctl.run import Run
 
 NO_SPACE = os.strerror(errno.ENOSPC)
 

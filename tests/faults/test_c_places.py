@@ -10,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Finished
-from life import (
+
+from genctl.training import session
+from tests.conftest import Finished
+from tests.faults.refusal import changed, contents
+from tests.faults.scorecard import proves
+from tests.faults.stopped import RUN, require_clean, require_no_traceback, require_reference, spent
+from tests.support.life import (
     Happening,
     after_step,
     arguments,
@@ -24,11 +29,6 @@ from life import (
     nothing,
     signalled,
 )
-from refusal import changed, contents
-from scorecard import proves
-from stopped import RUN, require_clean, require_no_traceback, require_reference, spent
-
-from genctl import session
 
 
 def require_line(done: Finished, code: int, what: str) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Finished, Run
-from forge import header, rewritten, with_header
-from life import forked, little_memory
-from refusal import changed, contents, require_line, still_draws
-from scorecard import proves
+
+from tests.conftest import Finished, Run
+from tests.faults.refusal import changed, contents, require_line, still_draws
+from tests.faults.scorecard import proves
+from tests.support.forge import header, rewritten, with_header
+from tests.support.life import forked, little_memory
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 SPARE = 200 * 2**20  # bytes that a refusal may take

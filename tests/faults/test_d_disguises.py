@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Run
-from forge import Payload, disguises, header, header_end, with_header
-from life import differing, live, outcome, signalled
-from refusal import commands, refuse, still_draws
-from scorecard import proves
 
-from genctl.files import PREFIX
+from genctl.common.files import PREFIX
+from tests.conftest import Run
+from tests.faults.refusal import commands, refuse, still_draws
+from tests.faults.scorecard import proves
+from tests.support.forge import Payload, disguises, header, header_end, with_header
+from tests.support.life import differing, live, outcome, signalled
 
 WHAT = tuple(disguises(Path("canary")))
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Run
-from forge import Change, rewritten
-from refusal import commands, refuse, still_draws
-from scorecard import proves
+
+from tests.conftest import Run
+from tests.faults.refusal import commands, refuse, still_draws
+from tests.faults.scorecard import proves
+from tests.support.forge import Change, rewritten
 
 CHANGES: dict[str, Change] = {
     "missing weight": lambda found, facts: found.pop("model.roles.generator.first.weight"),

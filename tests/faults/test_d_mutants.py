@@ -17,17 +17,19 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Run
-from life import little_memory
-from models import save_model
-from mutate import UNSIGNED, with_odd_fact, with_odd_tensor
-from scorecard import proves
-from tiny import tiny
 
-from genctl import drawing, model_file, tensors
-from genctl.checkpoint import State
-from genctl.errors import BadContent
+from genctl.common import tensors
+from genctl.common.errors import BadContent
+from genctl.inference import samples as drawing
 from genctl.model import Model
+from genctl.runs import model_file
+from genctl.training.checkpoint import State
+from tests.conftest import Run
+from tests.faults.mutate import UNSIGNED, with_odd_fact, with_odd_tensor
+from tests.faults.scorecard import proves
+from tests.support.life import little_memory
+from tests.support.models import save_model
+from tests.support.tiny import tiny
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, Run
-from forge import header, with_header
 from golden.write import MORE_IMAGES, sample, train
-from life import differing, live, outcome, signalled
-from refusal import refuse
-from scorecard import proves
+
+from tests.conftest import REPOSITORY, Run
+from tests.faults.refusal import refuse
+from tests.faults.scorecard import proves
+from tests.support.forge import header, with_header
+from tests.support.life import differing, live, outcome, signalled
 
 GOLDEN = sorted((REPOSITORY / "tests" / "golden").glob("format-*"))
 

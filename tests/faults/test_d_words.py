@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Finished, Run
-from forge import rewritten
-from refusal import commands, contents, refuse
-from scorecard import proves
 
 from genctl.data.digits import Digits
-from genctl.images import picture_of
+from genctl.data.pictures import picture_of
+from tests.conftest import Finished, Run
+from tests.faults.refusal import commands, contents, refuse
+from tests.faults.scorecard import proves
+from tests.support.forge import rewritten
 
 HOSTILE = ("../../../x", "/etc/passwd", "a\nb", "\x1b[31mred\x1b[2J", "x" * 1_000_000,
            "\u202egnp.exe", "аdmin", "", ".", "..")  # fmt: skip

@@ -7,16 +7,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import save_model
-from scorecard import proves
 
-from genctl import config as configs
-from genctl import model_file
+from genctl.common.errors import BadContent, GenctlError, MissingInput, UsageError
+from genctl.config import config as configs
 from genctl.data.digits import Digits
-from genctl.errors import BadContent, GenctlError, MissingInput, UsageError
-from genctl.images import picture_of
-from genctl.model_file import TrainedModel
-from genctl.shown import resolve
+from genctl.data.pictures import picture_of
+from genctl.inference.resolve import resolve
+from genctl.runs import model_file
+from genctl.runs.model_file import TrainedModel
+from tests.faults.scorecard import proves
+from tests.support.models import save_model
 
 WORDS = st.sampled_from(
     [*configs.Config.model_fields, *configs.kinds("objectives"), *configs.kinds("data"), "kind",

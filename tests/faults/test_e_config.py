@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, Run
-from refusal import changed, contents, told
-from scorecard import proves
 
-from genctl import config as configs
+from genctl.config import config as configs
+from tests.conftest import REPOSITORY, Run
+from tests.faults.refusal import changed, contents, told
+from tests.faults.scorecard import proves
 
 GOOD = "data: {kind: digits}\n"
 

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from life import checkpoints, forked, little_memory, live
-from refusal import changed, contents, told
-from scorecard import proves
 
-from genctl import config as configs
+from genctl.config import config as configs
+from tests.faults.refusal import changed, contents, told
+from tests.faults.scorecard import proves
+from tests.support.life import checkpoints, forked, little_memory, live
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 SPARE = 50 * 2**20  # bytes that a refusal may take

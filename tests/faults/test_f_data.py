@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Finished
-from life import SETTINGS, differing, forked, outcome
-from mirror import NAMES, Mirrors, idx, mirrors, small_set
-from refusal import changed, contents, require_line
-from scorecard import proves
 from torchvision import datasets
 
+from genctl.common.files import PREFIX
 from genctl.data.torchvision_sets import Kmnist, Mnist
-from genctl.files import PREFIX
+from tests.conftest import Finished
+from tests.faults.mirror import NAMES, Mirrors, idx, mirrors, small_set
+from tests.faults.refusal import changed, contents, require_line
+from tests.faults.scorecard import proves
+from tests.support.life import SETTINGS, differing, forked, outcome
 
 
 def train(folder: Path, kind: str) -> Finished:

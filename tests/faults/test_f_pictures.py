@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run
-from life import forked, little_memory
-from models import save_model
 from PIL import Image, PngImagePlugin
-from refusal import changed, contents, refuse, require_line
-from scorecard import proves
+
+from tests.conftest import Run
+from tests.faults.refusal import changed, contents, refuse, require_line
+from tests.faults.scorecard import proves
+from tests.support.life import forked, little_memory
+from tests.support.models import save_model
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 SPARE = 100 * 2**20  # bytes that a refusal may take

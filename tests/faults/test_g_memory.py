@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import REPOSITORY, Finished
-from life import (
+from PIL import Image
+
+from genctl.training.trainer import Trainer
+from tests.conftest import REPOSITORY, Finished
+from tests.faults.refusal import changed, contents, require_finite_files
+from tests.faults.scorecard import proves
+from tests.support.life import (
     Happening,
     after_step,
     checkpoints,
@@ -19,12 +24,7 @@ from life import (
     live,
     outcome,
 )
-from models import save_model
-from PIL import Image
-from refusal import changed, contents, require_finite_files
-from scorecard import proves
-
-from genctl.trainer import Trainer
+from tests.support.models import save_model
 
 RUN = Path("runs") / "run"
 STEP = 20  # after the checkpoints of 128 and 256 images

@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Run, program
-from life import (
+
+from genctl.objectives.nonsaturating import NonSaturating
+from genctl.training.adam import Adam
+from genctl.training.trainer import Trainer
+from tests.conftest import Run, program
+from tests.faults.refusal import changed, contents, require_finite_files
+from tests.faults.scorecard import proves
+from tests.support.life import (
     SETTINGS,
     after_step,
     arguments,
@@ -17,12 +23,6 @@ from life import (
     live,
     outcome,
 )
-from refusal import changed, contents, require_finite_files
-from scorecard import proves
-
-from genctl.adam import Adam
-from genctl.objectives.nonsaturating import NonSaturating
-from genctl.trainer import Trainer
 
 RUN = Path("runs") / "run"
 

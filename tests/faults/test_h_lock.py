@@ -12,11 +12,12 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from scorecard import proves
+
+from tests.conftest import REPOSITORY
+from tests.faults.scorecard import proves
 
 LOCK = REPOSITORY / "scripts" / "requirements.lock"
 CONSTRAINTS = REPOSITORY / "scripts" / "constraints.txt"

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, program
-from life import SETTINGS, arguments
-from scorecard import proves
+
+from tests.conftest import REPOSITORY, program
+from tests.faults.scorecard import proves
+from tests.support.life import SETTINGS, arguments
 
 OURS = sorted(path for part in ("genctl", "scripts") for path in (REPOSITORY / part).rglob("*.py"))
 BANNED_NAMES = {"eval", "exec", "pickle", "cPickle", "dill", "joblib", "marshal", "shelve",

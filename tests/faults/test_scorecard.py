@@ -1,7 +1,8 @@
 """The scorecard counts what was proved and nothing else."""
 
 import pytest
-from scorecard import CASES, GATES, POINTS, Scorecard, proves
+
+from tests.faults.scorecard import CASES, GATES, POINTS, Scorecard, proves
 
 
 def test_there_are_forty_cases_and_fourteen_gates() -> None:

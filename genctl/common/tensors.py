@@ -1,0 +1,182 @@
+"""Safetensors files that carry a digest of everything in them. No pickle, ever."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from genctl import __version__
+from genctl.common.errors import BadContent, MissingInput, TooNew
+from genctl.common.files import write_whole
+
+FORMAT = 1
+LARGEST_HEADER = 4 * 1024 * 1024  # bytes of names, shapes and settings
+
+
+def write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> str:
+    """Write tensors and JSON-able facts to one file, whole or not at all.
+
+    Returns:
+        The SHA-256 digest that the file carries.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(facts, sort_keys=True)
+    digest = _digest(tensors, text)
+    header = {"format": f"genctl {FORMAT}", "facts": text, "sha256": digest}
+    write_whole(path, _in_order(save(tensors, header)))
+    return digest
+
+
+def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]:
+    """Read what ``write`` wrote, and refuse anything else.
+
+    Args:
+        path: the file.
+        kind: the value that ``facts["kind"]`` must have.
+
+    Returns:
+        The tensors, the facts and the digest of both.
+
+    Raises:
+        MissingInput: the file is not there or cannot be read.
+        BadContent: it is not such a file, or not a single bit of it may be trusted.
+    """
+    content, header = _content(path)
+    if not str(header.get("format", "")).startswith("genctl "):
+        raise BadContent(f"cannot use {path}: not written by genctl; give a model.safetensors")
+    if header["format"] != f"genctl {FORMAT}":
+        raise TooNew(
+            f"cannot use {path}: its format is {header['format']!r}, which needs a newer genctl; "
+            f"this one is {__version__}"
+        )
+    try:
+        tensors = load(content)
+        facts = json.loads(header["facts"])
+    except (SafetensorError, KeyError, ValueError, RecursionError) as error:
+        raise BadContent(f"cannot use {path}: damaged: {_short(error)}; get it again") from None
+    digest = _digest(tensors, header["facts"])
+    if header.get("sha256") != digest:
+        raise BadContent(f"cannot use {path}: SHA-256 mismatch, so it was changed; get it again")
+    if not isinstance(facts, dict):
+        raise BadContent(f"cannot use {path}: its facts are not a JSON object; get it again")
+    if facts.get("kind") != kind:
+        raise BadContent(
+            f"cannot use {path}: it holds a {facts.get('kind')}, not a {kind}; name another file"
+        )
+    return tensors, facts, digest
+
+
+def require_finite(tensors: dict[str, Tensor], path: Path) -> None:
+    """Refuse weights that are not numbers."""
+    name = first_infinite(tensors)
+    if name:
+        raise BadContent(
+            f"cannot use {path}: {name} holds values that are not finite; get it again"
+        )
+
+
+def first_infinite(tensors: dict[str, Tensor]) -> str | None:
+    """The name of the first tensor with a value that is infinite or not a number."""
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            continue
+        asked = tensor.float() if tensor.element_size() == 1 else tensor  # too small to be asked
+        if not bool(torch.isfinite(asked).all()):
+            return name
+    return None
+
+
+def _content(path: Path) -> tuple[bytes, dict[str, str]]:
+    """The bytes of a file that is as long as its header says, and what its header says of it."""
+    try:
+        if path.exists() and not path.is_file():
+            raise MissingInput(f"cannot read {path}: not a file; check the path")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(9)  # the length of the header, and the brace that begins it
+            if size < 9:
+                raise BadContent(_truncated(path, "at least 9", size))
+            length = int.from_bytes(start[:8], "little")
+            if not 0 < length <= LARGEST_HEADER or start[8:] != b"{":
+                raise BadContent(
+                    f"cannot use {path}: not a safetensors file, and others, as pickles, are never "
+                    "opened; give a model.safetensors that genctl wrote"
+                )
+            start += file.read(length - 1)
+            if len(start) < 8 + length:
+                raise BadContent(_truncated(path, f"at least {8 + length:,}", size))
+            header = _parsed(start[8:], path)
+            expected = len(start) + _length_of_tensors(header, path)
+            if size < expected:
+                raise BadContent(_truncated(path, f"{expected:,}", size))
+            if size > expected:
+                raise BadContent(
+                    f"cannot use {path}: {size - expected:,} bytes follow its end; get it again"
+                )
+            file.seek(0)
+            content = file.read()
+    except OSError as error:
+        raise MissingInput(f"cannot read {path}: {error.strerror}; check the path") from None
+    return content, dict(header.get("__metadata__") or {})
+
+
+def _truncated(path: Path, expected: str, found: int) -> str:
+    return f"cannot use {path}: truncated: expected {expected} bytes, found {found:,}; get it again"
+
+
+def _parsed(header: bytes, path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(header, object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError) as error:
+        raise BadContent(
+            f"cannot use {path}: damaged header: {_short(error)}; get it again"
+        ) from None
+    if not isinstance(found.get("__metadata__", {}), dict):
+        raise BadContent(f"cannot use {path}: damaged header: no facts; get it again")
+    return dict(found)
+
+
+def _length_of_tensors(header: dict[str, Any], path: Path) -> int:
+    """Where the last tensor ends, in bytes after the header."""
+    try:
+        entries = [entry for name, entry in header.items() if name != "__metadata__"]
+        return max((int(entry["data_offsets"][1]) for entry in entries), default=0)
+    except (TypeError, LookupError, ValueError, OverflowError) as error:
+        raise BadContent(
+            f"cannot use {path}: damaged header: {_short(error)}; get it again"
+        ) from None
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, unless readers could disagree on what it says."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same file with its header sorted; safetensors writes it in an order that varies."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the tensors behind it stay aligned
+    return len(header).to_bytes(8, "little") + header + content[end:]
+
+
+def _digest(tensors: dict[str, Tensor], facts: str) -> str:
+    sha = hashlib.sha256(facts.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        sha.update(repr((name, str(tensor.dtype), tuple(tensor.shape))).encode())
+        sha.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return sha.hexdigest()
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

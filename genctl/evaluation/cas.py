@@ -1,0 +1,32 @@
+"""The classification accuracy score: Ravuri and Vinyals 2019.
+
+A classifier that has seen nothing but samples is examined on real images. It is taught as the
+judge is, so the judge's own accuracy is what real images would reach.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from genctl.common.reporting import Listener
+from genctl.data.base import Images
+from genctl.evaluation import lessons
+from genctl.evaluation.components import unstacked
+from genctl.evaluation.drawn import draw
+from genctl.model import Model
+
+
+def classification_accuracy(
+    model: Model, data: Images, held_out: Images, device: torch.device, listener: Listener
+) -> float:
+    """Draw one sample for each training image, teach a classifier with them, and examine it."""
+    listener.say(f"drawing {len(data):,} samples to teach a classifier with")
+    pixels = draw(model, data, torch.arange(len(data)), seed=0)
+    drawn = replace(data, pixels=pixels)
+    if data.planes is not None:
+        drawn = unstacked(drawn, data.planes)
+    progress = partial(listener.progress, "teaching a classifier with samples")
+    return lessons.accuracy(lessons.teach(drawn, device, progress), held_out.judged)

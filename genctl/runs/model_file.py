@@ -1,0 +1,133 @@
+"""model.safetensors: all that drawing and encoding need, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor
+
+from genctl.common import tensors
+from genctl.config.config import Config
+from genctl.common.errors import BadContent
+from genctl.data.preprocess import Framing
+from genctl.model import DRAWING, Model
+from genctl.common.weights import Unfilled, load_weights, prefixed, require_fit, without_prefix
+
+CODES = ("class_codes", "typical_codes")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a model file knows besides weights."""
+
+    config: Config
+    classes: tuple[str, ...]
+    framing: Framing
+    images: int  # real images that it was trained on
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model file in memory."""
+
+    path: Path
+    digest: str  # SHA-256 of weights and facts
+    facts: Facts
+    model: Model  # generator and encoder, averaged
+    class_codes: Tensor  # (classes, width)
+    typical_codes: Tensor  # (P, width): what noise is drawn around
+
+
+def write(
+    path: Path, model: Model, class_codes: Tensor, typical_codes: Tensor, facts: Facts
+) -> str:
+    """Write a model file, whole or not at all; returns its digest."""
+    content = prefixed("model", model.state_dict())
+    content |= {"class_codes": class_codes, "typical_codes": typical_codes}
+    values = {
+        "kind": "model",
+        "config": facts.config.model_dump(mode="json"),
+        "classes": list(facts.classes),
+        "framing": asdict(facts.framing),
+        "images": facts.images,
+    }
+    return tensors.write(path, content, values)
+
+
+def read(path: Path, device: torch.device) -> TrainedModel:
+    """Read a model file onto ``device``.
+
+    Raises:
+        MissingInput: it is not there or cannot be read.
+        BadContent: it is damaged, not a model, or does not fit its own config.
+    """
+    content, values, digest = tensors.read(path, "model")
+    tensors.require_finite(content, path)
+    facts = _facts(values, path)
+    weights = without_prefix("model", content)
+    unknown = content.keys() - {f"model.{name}" for name in weights} - set(CODES)
+    if unknown:
+        raise BadContent(
+            f"cannot use {path}: it holds {min(unknown)}, which is no part of a model; get it again"
+        )
+    _require_fit(facts, weights, path)
+    with Unfilled():
+        model = Model(facts.config, len(facts.classes), DRAWING)
+    load_weights(model, weights, path)
+    model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    width = facts.config.condition.code_width
+    class_codes = _codes(CODES[0], content, (len(facts.classes), width), path)
+    typical_codes = _codes(CODES[1], content, (-1, width), path)
+    return TrainedModel(path, digest, facts, model, class_codes, typical_codes)
+
+
+def _require_fit(facts: Facts, weights: dict[str, Tensor], path: Path) -> None:
+    """Refuse weights that are not those of their config, before anything is allocated for it."""
+    try:
+        with torch.device("meta"), Unfilled():
+            outline = Model(facts.config, len(facts.classes), DRAWING)
+    except (RuntimeError, TypeError, ValueError, OverflowError):  # sizes that no network can have
+        raise BadContent(
+            f"cannot use {path}: no network can be built from its config; get it again"
+        ) from None
+    require_fit(outline.state_dict(), weights, path)
+
+
+def _codes(name: str, content: dict[str, Tensor], shape: tuple[int, int], path: Path) -> Tensor:
+    """The codes called ``name``, of ``shape`` (-1: any number of them but none)."""
+    codes = content.get(name)
+    if (
+        codes is None
+        or codes.dtype != torch.float32
+        or codes.ndim != 2
+        or codes.shape[1] != shape[1]
+        or (len(codes) != shape[0] if shape[0] >= 0 else not len(codes))
+    ):
+        raise BadContent(f"cannot use {path}: it has no {name} of shape {shape}; get it again")
+    return codes
+
+
+def _facts(values: dict[str, Any], path: Path) -> Facts:
+    try:
+        facts = Facts(
+            # Through JSON, where a list stands for a tuple.
+            config=Config.model_validate_json(json.dumps(values["config"])),
+            classes=TypeAdapter(tuple[str, ...]).validate_python(values["classes"]),
+            framing=TypeAdapter(Framing).validate_python(values["framing"]),
+            images=TypeAdapter(int).validate_python(values["images"]),
+        )
+    except KeyError as error:
+        raise BadContent(f"cannot use {path}: it does not say its {error}; get it again") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "config"
+        raise BadContent(f"cannot use {path}: {place}: {first['msg']}; get it again") from None
+    for key, why in facts.config.problems().items():
+        raise BadContent(f"cannot use {path}: {key}: {why}; get it again")
+    config = facts.config.model_copy(update={"data": facts.config.data.followed()})
+    return replace(facts, config=config)

@@ -1,0 +1,141 @@
+"""genctl configs, and what --set does to train."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genctl.config import config as configs
+from genctl.config import presets
+from tests.conftest import Run
+
+MISTAKES = "data: {kind: digits}\ntraining:\n  seed: x\n  sed: 1\n"
+
+
+def test_list_names_each_preset_with_what_it_is_for(genctl: Run) -> None:
+    done = genctl("configs", "list")
+    assert (done.code, done.err) == (0, "")
+    for name, line in zip(presets.names(), done.out.splitlines(), strict=True):
+        assert line.split() == [name, *presets.summary(name).split()]
+    assert genctl("configs", "list", "--json").json == {
+        "configs": {name: presets.summary(name) for name in presets.names()}
+    }
+
+
+def test_show_prints_a_preset_as_it_is_written(genctl: Run) -> None:
+    assert genctl("configs", "show", "tiny").out == presets.text("tiny")
+    shown = genctl("configs", "show", "tiny", "--json").json
+    assert shown == configs.load("tiny").model_dump(mode="json")
+
+
+def test_copy_writes_a_file_that_checks_and_never_replaces_one(genctl: Run, tmp_path: Path) -> None:
+    done = genctl("configs", "copy", "tiny", "mine.yaml", "--json")
+    assert (done.code, done.json) == (0, {"out": "mine.yaml"})
+    assert (tmp_path / "mine.yaml").read_text() == presets.text("tiny")
+    assert genctl("configs", "check", "mine.yaml").code == 0
+    (tmp_path / "mine.yaml").write_text("mine")
+    again = genctl("configs", "copy", "mnist_gan", "mine.yaml")
+    assert (again.code, again.out) == (73, "")
+    assert again.err == "genctl: error: cannot write mine.yaml: it exists; choose another name\n"
+    assert (tmp_path / "mine.yaml").read_text() == "mine"
+    assert genctl("configs", "copy", "tiny", "no/folder/x.yaml").code == 73
+
+
+def test_check_says_that_a_file_is_fine(genctl: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("data: {kind: digits}\n")
+    done = genctl("configs", "check", "mine.yaml")
+    assert (done.code, done.out, done.err) == (0, "", "mine.yaml: fine\n")
+    assert genctl("configs", "check", "mine.yaml", "--quiet").err == ""
+    checked = genctl("configs", "check", "mine.yaml", "--json").json
+    assert checked["config"]["networks"]["kind"] == "dcgan"
+
+
+def test_check_tells_every_mistake_on_a_line_of_its_own(genctl: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(MISTAKES)
+    done = genctl("configs", "check", "mine.yaml")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines() == [
+        "genctl: error: mine.yaml:3: training.seed: must be an integer, found the text 'x'",
+        "genctl: error: mine.yaml:4: training.sed: unknown key; did you mean 'seed'?",
+    ]
+    failed = genctl("configs", "check", "mine.yaml", "--json")
+    assert failed.json["exit_code"] == failed.code == 2
+    assert "mine.yaml:4: training.sed" in failed.json["error"]
+
+
+@pytest.mark.parametrize(("name", "code"), [("none.yaml", 66), (".", 2)])
+def test_what_is_no_file_is_told_with_its_exit_code(genctl: Run, name: str, code: int) -> None:
+    done = genctl("configs", "check", name)
+    assert (done.code, done.out, done.err.count("\n")) == (code, "", 1)
+
+
+def test_a_tag_runs_nothing(genctl: Run, tmp_path: Path) -> None:
+    (tmp_path / "evil.yaml").write_text("data: !!python/object/apply:os.system ['touch canary']\n")
+    done = genctl("configs", "check", "evil.yaml")
+    assert done.code == 2
+    assert "evil.yaml:1: the tag 'tag:yaml.org,2002:python/object/apply:os.system'" in done.err
+    assert not (tmp_path / "canary").exists()
+
+
+# -- the schema -----------------------------------------------------------------------------------
+
+
+def nodes(schema: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        yield schema
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for item in schema:
+            yield from nodes(item)
+
+
+def test_the_schema_knows_every_section_and_kind_and_allows_nothing_else(genctl: Run) -> None:
+    schema = genctl("configs", "schema", "--json").json
+    assert json.loads(genctl("configs", "schema").out) == schema
+    assert schema["properties"].keys() == configs.Config.model_fields.keys()
+    assert "required" not in schema
+    objects = [node for node in nodes(schema) if node.get("type") == "object"]
+    assert all(node["additionalProperties"] is False for node in objects)
+    for section, folder in (("data", "data"), ("objective", "objectives")):
+        kinds = schema["properties"][section]["discriminator"]["mapping"]
+        assert kinds.keys() == configs.kinds(folder).keys()
+
+
+def test_the_schema_explains_each_setting(genctl: Run) -> None:
+    definitions = genctl("configs", "schema", "--json").json["$defs"]
+    unexplained = {
+        f"{name}.{key}"
+        for name, definition in definitions.items()
+        for key, setting in definition["properties"].items()
+        if key != "kind" and not setting.get("description")
+    }
+    assert unexplained == set()
+
+
+# -- train --dry-run ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["dcgan", "resnet"])
+def test_set_objective_kind_vae_works_alone(genctl: Run, family: str) -> None:
+    tanh = ["--set", "networks.kind=resnet", "--set", "networks.tanh=true"]
+    done = genctl(
+        "train", "--config", "digits_gan", "--dry-run", "--json", "--device", "cpu",
+        "--set", "objective.kind=vae", *(tanh if family == "resnet" else []),
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["config"]["objective"] == {"kind": "vae", "beta": 1.0}
+    assert done.json["config"]["networks"]["kind"] == family
+    assert done.json["parameters"]["generator"] > 0
+    assert done.json["parameters"]["critic"] == 0
+
+
+def test_a_bad_override_ends_before_anything_is_made(genctl: Run, tmp_path: Path) -> None:
+    done = genctl("train", "--config", "tiny", "--set", "training.seed")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "genctl: error: --set training.seed: must look like section.key=value, as in "
+        "training.seed=1\n"
+    )
+    assert list(tmp_path.iterdir()) == []

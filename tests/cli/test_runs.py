@@ -1,0 +1,172 @@
+"""genctl runs: a table that no directory below --runs can break."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from genctl.config import config as configs
+from tests.conftest import Run
+
+
+def make(
+    runs: Path, name: str, *overrides: str, result: Any = None, metrics: list[Any] | None = None
+) -> Path:
+    """A run directory as training leaves it behind."""
+    path = runs / name
+    path.mkdir(parents=True)
+    (path / "config.yaml").write_text(configs.dump(configs.load("tiny", list(overrides))))
+    if result is not None:
+        (path / "result.json").write_text(json.dumps(result))
+    if metrics is not None:
+        (path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics))
+    return path
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Four runs that differ in their seed, one of them in its objective."""
+    folder = tmp_path / "runs"
+    done = {"status": "complete", "images": 6400, "seconds": 12.5, "images_per_second": 700.0}
+    scores = [{"images": 3200, "scores": {"fid": 9.0}}, {"images": 6400, "scores": {"fid": 3.5}}]
+    make(folder, "good", "training.seed=1", result=done, metrics=scores)
+    make(folder, "bad", "training.seed=2", result={"status": "diverged", "images": 320})
+    make(folder, "cut", "training.seed=3", metrics=[{"images": 640, "seconds": 2.5}])
+    other = make(folder, "other", "objective.kind=hinge", result={"status": "unheard of"})
+    (other / "metrics.jsonl").write_text('{"images": 960, "scores": {"fid": 7.25}}\n{"ima')
+    return folder
+
+
+def test_each_run_has_its_status_its_progress_and_its_last_scores(genctl: Run, runs: Path) -> None:
+    rows = {row["run"]: row for row in genctl("runs", "--json").json["runs"]}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "good": "complete", "bad": "diverged", "cut": "interrupted", "other": "failed"
+    }  # fmt: skip
+    assert {name: row["images"] for name, row in rows.items()} == {
+        "good": 6400, "bad": 320, "cut": 640, "other": 960
+    }  # fmt: skip
+    assert {name: row.get("fid") for name, row in rows.items()} == {
+        "good": 3.5, "bad": None, "cut": None, "other": 7.25
+    }  # fmt: skip
+    assert (rows["good"]["seconds"], rows["good"]["images_per_second"]) == (12.5, 700.0)
+    assert rows["cut"]["seconds"] == 2.5
+
+
+def test_only_settings_that_differ_are_columns(genctl: Run, runs: Path) -> None:
+    row = genctl("runs", "--json").json["runs"][0]
+    settings = {key for key in row if "." in key}
+    assert settings == {
+        "training.seed", "objective.kind", "objective.gamma", "objective.penalty_every"
+    }  # fmt: skip
+
+
+def test_a_run_that_is_at_work_is_running(genctl: Run, runs: Path) -> None:
+    with FileLock(runs / "cut" / ".lock"):
+        first = genctl("runs", "--json").json["runs"][0]
+    assert (first["run"], first["status"]) == ("cut", "running")
+
+
+def test_complete_runs_come_first_unless_a_column_is_asked_for(genctl: Run, runs: Path) -> None:
+    def order(*options: str) -> list[str]:
+        return [row["run"] for row in genctl("runs", "--json", *options).json["runs"]]
+
+    assert order() == ["good", "cut", "bad", "other"]
+    assert order("--sort", "training.seed") == ["other", "good", "bad", "cut"]
+    assert order("--sort", "fid") == ["good", "other", "bad", "cut"]
+    assert order("--sort", "-fid") == ["other", "good", "bad", "cut"]
+    assert order("--sort", "run") == ["bad", "cut", "good", "other"]
+
+
+def test_an_unknown_column_is_refused_with_those_there_are(genctl: Run, runs: Path) -> None:
+    done = genctl("runs", "--sort", "fidd")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("genctl: error: --sort fidd: no such column; there are run, status")
+    assert done.err.endswith(", fid\n")
+
+
+def test_the_table_has_a_line_for_each_run_whole_where_nobody_looks(
+    genctl: Run, runs: Path
+) -> None:
+    header, *lines = genctl("runs").out.splitlines()
+    assert header.split()[:5] == ["run", "status", "images", "seconds", "images_per_second"]
+    assert [line.split()[0] for line in lines] == ["good", "cut", "bad", "other"]
+    assert lines[0].split()[1:5] == ["complete", "6,400", "12.5", "700"]
+
+
+def test_columns_of_one_name_are_told_apart(genctl: Run, runs: Path) -> None:
+    make(runs, "label", "condition.kind=label")
+    header = genctl("runs").out.splitlines()[0].split()
+    assert {"condition.kind", "objective.kind", "seed"} <= set(header)
+
+
+def test_csv_says_the_same_as_json(genctl: Run, runs: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(genctl("runs", "--csv").out)))
+    for row, expected in zip(rows, genctl("runs", "--json").json["runs"], strict=True):
+        known = {key: value for key, value in expected.items() if value is not None}
+        assert {key: text for key, text in row.items() if text} == {
+            key: str(value) for key, value in known.items()
+        }
+
+
+def test_csv_and_json_together_are_refused(genctl: Run, runs: Path) -> None:
+    done = genctl("runs", "--csv", "--json")
+    assert done.json["exit_code"] == done.code == 2
+
+
+def test_no_runs_are_no_error(genctl: Run) -> None:
+    done = genctl("runs", "--runs", "nowhere")
+    assert (done.code, done.out) == (0, "")
+    assert "no runs in nowhere" in done.err
+    assert genctl("runs", "--runs", "nowhere", "--json").json == {"runs": []}
+
+
+BROKEN: dict[str, Any] = {
+    "result.json": ["[]", "{", '{"status": [], "images": "many", "seconds": {}}', "\xff", None,
+                    '{"status": "complete", "images": NaN}'],
+    "metrics.jsonl": ["[1]\n2\n", "{\n", '{"scores": [1]}\n', '{"images": "x"}\n', "\0", None,
+                      '{"images": 3, "scores": {"fid": Infinity, "[b]": 1}}\n'],
+    "config.yaml": ["", "[", "data: {kind: of another version}", "\0", None],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [(name, content) for name in BROKEN for content in BROKEN[name]]
+)
+def test_a_damaged_file_is_shown_as_far_as_it_is_readable(
+    genctl: Run, runs: Path, name: str, content: str | None
+) -> None:
+    whole = {row["run"]: row for row in genctl("runs", "--json").json["runs"]}
+    path = make(runs, "damaged", metrics=[{"images": 1}]) / name
+    path.unlink(missing_ok=True)
+    path.mkdir() if content is None else path.write_text(content, encoding="latin-1")
+    for options in (["--json"], ["--csv"], [], ["--sort", "images"]):
+        done = genctl("runs", *options)
+        assert done.code == 0, done.err
+        assert "damaged" in done.out
+    found = {row["run"]: row for row in genctl("runs", "--json").json["runs"]}
+    assert {run: found[run] for run in whole} == whole
+
+
+def test_foreign_things_below_runs_are_no_runs(genctl: Run, runs: Path) -> None:
+    before = genctl("runs", "--json").out
+    (runs / "notes.txt").write_text("mine")
+    (runs / "empty").mkdir()
+    (runs / "loop").symlink_to(runs / "loop")
+    assert genctl("runs", "--json").out == before
+
+
+def test_a_name_is_shown_never_obeyed(genctl: Run, runs: Path) -> None:
+    names = ["[bold]loud", "[red", "a\x1b[31mred\x07", "two\nlines", "\u202eback", "\udcff"]
+    for name in names:
+        make(runs, name)
+    shown = ["[bold]loud", "[red", "a\\x1b[31mred\\x07", "two\\nlines", "\\u202eback", "\\udcff"]
+    for options in ([], ["--csv"]):
+        out = genctl("runs", *options).out
+        assert all(text in out for text in shown)
+        assert not set("\x1b\x07\u202e\udcff") & set(out)
+        assert len(out.splitlines()) == 1 + 4 + len(names)
+    assert {row["run"] for row in genctl("runs", "--json").json["runs"]} >= set(names)

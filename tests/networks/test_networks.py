@@ -1,0 +1,283 @@
+"""Sizes, layers and starting points of the networks, counted by hand from the original design."""
+
+import pytest
+import torch
+from torch import nn
+
+from genctl.data.base import Shape
+from genctl.networks.base import Networks
+from genctl.networks.dcgan import Dcgan
+from genctl.networks.layers.dcgan import Generator
+from genctl.networks.layers.encoders import ImageEncoder, LabelEncoder
+from genctl.networks.layers.normalize import to_sphere
+from genctl.networks.layers.projection import Projection
+from genctl.networks.layers.random_affine import move
+from genctl.networks.layers.resnet import Block, Resample
+from genctl.networks.resnet import Resnet
+
+COLOUR = Shape(channels=3, size=32)
+SIZES = (8, 16, 32, 64)
+
+
+def count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def layers(network: nn.Module) -> list[str]:
+    """Every layer with weights or without, innermost, as it would be written down."""
+    return [str(module) for module in network.modules() if not list(module.children())]
+
+
+def family(kind: str, size: int) -> Networks:
+    """Narrow networks of a kind for images of a size."""
+    doublings = size.bit_length() - 3
+    if kind == "dcgan":
+        widths = (8, 6, 4, 4)[:doublings]
+        return Dcgan(
+            z_width=5,
+            generator_widths=widths,
+            critic_widths=widths[::-1],
+            critic_features=6,
+            encoder_widths=(4, 6),
+        )
+    widths = (8, 6, 4, 4, 4)[: doublings + 1]
+    return Resnet(z_width=5, widths=widths, encoder_widths=widths)
+
+
+# -- the original design --------------------------------------------------------------------------
+
+
+def test_the_unconditional_generator_is_the_originals() -> None:
+    generator = Dcgan().generator(COLOUR, 0)
+    by_hand = 100 * 256 * 16 + 2 * 256 + 256 * 128 * 16 + 2 * 128 + 128 * 64 * 16 + 2 * 64
+    assert count(generator) == by_hand + 64 * 3 * 16 == 1_068_928
+    assert isinstance(generator, Generator)
+    assert str(generator.first) == "ConvTranspose2d(100, 256, kernel_size=(4, 4), stride=(1, 1), " \
+        "bias=False)"  # fmt: skip
+    doubling = "kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), bias=False)"
+    assert [str(layer) for layer in generator.up] == [
+        f"ConvTranspose2d(256, 128, {doubling}",
+        f"ConvTranspose2d(128, 64, {doubling}",
+        f"ConvTranspose2d(64, 3, {doubling}",
+    ]
+    assert [norm.num_features for norm in generator.norms] == [256, 128, 64]
+
+
+def test_the_conditional_generator_takes_code_and_noise_together() -> None:
+    generator = Dcgan().generator(COLOUR, 512)
+    assert isinstance(generator, Generator)
+    assert generator.first.in_channels == 612
+    assert count(generator) == 1_068_928 + 512 * 256 * 16
+
+
+def test_the_encoder_is_the_originals() -> None:
+    encoder = Dcgan().encoder(COLOUR, 512)
+    by_hand = 3 * 64 * 9 + (64 * 128 + 128 * 256 + 256 * 512) * 16
+    assert count(encoder) == by_hand == 2_754_240
+    halving = "kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), bias=False)"
+    assert layers(encoder) == [
+        "Conv2d(3, 64, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False)",
+        "ReLU(inplace=True)",
+        f"Conv2d(64, 128, {halving}",
+        "ReLU(inplace=True)",
+        f"Conv2d(128, 256, {halving}",
+        "ReLU(inplace=True)",
+        f"Conv2d(256, 512, {halving}",
+        "ReLU(inplace=True)",
+        "AdaptiveAvgPool2d(output_size=1)",
+        "Flatten(start_dim=1, end_dim=-1)",
+    ]
+    with_head = ImageEncoder(encoder, 512, classes=10)
+    assert count(with_head) == 2_754_240 + 512 * 10 + 10
+
+
+def test_the_generator_is_its_layers_one_after_the_other() -> None:
+    generator = Dcgan(generator_widths=(8, 6, 4)).generator(COLOUR, 7)
+    assert isinstance(generator, Generator)
+    z, code = torch.randn(4, 100), torch.randn(4, 7)
+    images = torch.cat([z, code], 1)[:, :, None, None]
+    for layer, norm in zip([generator.first, *generator.up], generator.norms, strict=False):
+        images = torch.relu(torch.nn.functional.batch_norm(
+            layer(images), None, None, norm.weight, norm.bias, training=True, eps=norm.eps
+        ))  # fmt: skip
+    expected = torch.tanh(generator.up[-1](images))
+    torch.testing.assert_close(generator(z, code), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_product_that_begins_it_is_the_transposed_convolution() -> None:
+    generator = Dcgan(generator_widths=(8, 6, 4)).generator(COLOUR, 0)
+    assert isinstance(generator, Generator)
+    z = torch.randn(3, 100)
+    seen: list[torch.Tensor] = []
+    generator.norms[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    generator(z, torch.empty(3, 0))
+    torch.testing.assert_close(seen[0], generator.first(z[:, :, None, None]))
+
+
+# -- every family ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", ["dcgan", "resnet"])
+def test_all_roles_work_at_every_size(kind: str, size: int, channels: int) -> None:
+    networks, shape = family(kind, size), Shape(channels, size)
+    assert networks.problems(size) == {}
+    z, code = torch.randn(3, 5), to_sphere(torch.randn(3, 6))
+    images = networks.generator(shape, 6)(z, code)
+    assert images.shape == (3, channels, size, size)
+    assert networks.critic(shape, 6, 0)(images, code).shape == (3, 1)
+    assert networks.critic(shape, 6, 4)(images, code).shape == (3, 5)
+    assert networks.encoder(shape, 6)(images).shape == (3, 6)
+    mean, log_variance = networks.posterior(shape, 6)(images, code)
+    assert mean.shape == log_variance.shape == (3, 5)
+
+
+@pytest.mark.parametrize("kind", ["dcgan", "resnet"])
+def test_widths_that_do_not_fit_the_image_are_told(kind: str) -> None:
+    found = family(kind, 16).problems(32)
+    assert found
+    assert all("32x32 images" in why for why in found.values())
+
+
+def test_an_encoder_that_halves_too_often_is_told() -> None:
+    networks = Dcgan(generator_widths=(8,), critic_widths=(8,), encoder_widths=(4, 4, 4, 4))
+    assert "encoder_widths" in networks.problems(8)
+
+
+def test_bounded_generators_stay_in_range_and_others_do_not_have_to() -> None:
+    z, code = 100 * torch.randn(16, 5), torch.empty(16, 0)
+    shape = Shape(1, 16)
+    for networks in (family("dcgan", 16), family("resnet", 16).model_copy(update={"tanh": True})):
+        assert networks.bounded
+        assert networks.generator(shape, 0)(z, code).abs().max() <= 1
+    free = family("resnet", 16)
+    assert not free.bounded
+    assert free.generator(shape, 0)(z, code).abs().max() > 1
+
+
+@pytest.mark.parametrize("kind", ["dcgan", "resnet"])
+def test_a_critic_shown_a_zero_code_judges_the_image_alone(kind: str) -> None:
+    critic = family(kind, 16).critic(Shape(1, 16), 6, 0)
+    images = torch.randn(4, 1, 16, 16)
+    head = critic.get_submodule("head")
+    alone = head.get_submodule("head")(critic.get_submodule("body")(images))
+    assert torch.equal(critic(images, torch.zeros(4, 6)), alone)
+    assert not torch.allclose(critic(images, to_sphere(torch.randn(4, 6))), alone)
+
+
+def test_the_projection_is_a_scaled_inner_product_beside_the_classes() -> None:
+    head = Projection(3, 4, 2)
+    features, code = torch.randn(2, 3), torch.randn(2, 4)
+    with torch.no_grad():
+        expected = torch.stack([
+            head.head.weight[0] @ f + head.head.bias[0] + (head.agreement @ c) @ f / 4**0.5
+            for f, c in zip(features, code, strict=True)
+        ])  # fmt: skip
+        logits = features @ head.head.weight[1:].T + head.head.bias[1:]
+        torch.testing.assert_close(head(features, code)[:, 0], expected)
+        torch.testing.assert_close(head(features, code)[:, 1:], logits)
+
+
+def test_a_modulated_generator_hears_z_in_every_layer() -> None:
+    networks = Dcgan(z_width=5, generator_widths=(8, 6), modulated=True)
+    generator = networks.generator(Shape(1, 16), 0)
+    assert isinstance(generator, Generator)
+    nn.init.zeros_(generator.first.weight)  # what is left of z comes through the normalisations
+    nn.init.normal_(generator.norms[0].style.weight)
+    nn.init.normal_(generator.norms[0].style.bias)
+    images = generator(torch.randn(4, 5), torch.empty(4, 0))
+    assert not torch.allclose(images[0], images[1])
+
+
+def test_a_spectral_critic_has_layers_of_norm_one() -> None:
+    networks = Dcgan(
+        generator_widths=(8,), critic_widths=(8,), critic_features=6,
+        critic_normalization="spectral", encoder_widths=(4,),
+    )  # fmt: skip
+    critic = networks.critic(Shape(1, 8), 0, 0)
+    for _ in range(200):
+        critic(torch.randn(2, 1, 8, 8), torch.empty(2, 0))
+    layer = critic.get_submodule("body")[0]
+    norm = torch.linalg.matrix_norm(layer.weight.flatten(1), ord=2)
+    assert norm.item() == pytest.approx(1, rel=1e-3)
+
+
+# -- the residual family --------------------------------------------------------------------------
+
+
+def test_a_new_residual_block_changes_nothing() -> None:
+    block = Block(4, depth=3)
+    assert not block.last.weight.any()
+    features = torch.randn(2, 4, 8, 8)
+    assert torch.equal(block(features), features)
+
+
+def test_every_block_of_the_residual_family_begins_so() -> None:
+    networks = family("resnet", 32)
+    for network in (networks.generator(COLOUR, 0), networks.critic(COLOUR, 0, 0)):
+        blocks = [module for module in network.modules() if isinstance(module, Block)]
+        assert len(blocks) == 4
+        assert not any(block.last.weight.any() or block.last.bias.any() for block in blocks)
+
+
+def test_the_residual_family_has_no_normalisation() -> None:
+    networks = family("resnet", 32)
+    roles = (
+        networks.generator(COLOUR, 2),
+        networks.critic(COLOUR, 2, 3),
+        networks.encoder(COLOUR, 2),
+    )
+    for network in roles:
+        assert not [layer for layer in layers(network) if "Norm" in layer]
+        assert not list(network.buffers())
+
+
+def test_resampling_is_bilinear() -> None:
+    ramp = torch.arange(4.0).expand(1, 1, 4, 4)
+    doubled = Resample(1, 1, doubling=True)(ramp)
+    assert doubled[0, 0, 0].tolist() == [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]
+    halved = Resample(1, 1, doubling=False)(ramp)
+    assert halved[0, 0].tolist() == [[0.5, 2.5], [0.5, 2.5]]
+
+
+def test_a_new_residual_network_keeps_the_size_of_its_signal() -> None:
+    torch.manual_seed(0)
+    networks = Resnet(z_width=64, widths=(64, 64, 64), encoder_widths=(64, 64, 64))
+    images = networks.generator(Shape(3, 16), 0)(torch.randn(64, 64), torch.empty(64, 0))
+    assert 0.3 < images.std() < 3
+
+
+# -- codes and pictures ---------------------------------------------------------------------------
+
+
+def test_codes_lie_on_a_sphere_whatever_their_length_was() -> None:
+    code = to_sphere(torch.randn(5, 7) * torch.tensor([1e-2, 1, 10, 1e3, 1e6])[:, None])
+    torch.testing.assert_close(code.norm(dim=1), torch.full((5,), 7**0.5), rtol=1e-3, atol=0)
+    assert to_sphere(torch.zeros(2, 7)).isfinite().all()
+    assert to_sphere(torch.randn(2, 7).bfloat16()).dtype == torch.float32
+
+
+def test_the_label_encoder_is_a_table() -> None:
+    encoder = LabelEncoder(3, 4)
+    codes = encoder(torch.tensor([2, 0, 2]))
+    torch.testing.assert_close(codes, to_sphere(encoder.table[[2, 0, 2]]))
+
+
+def test_images_that_are_not_moved_stay_as_they_are() -> None:
+    images = torch.randn(3, 1, 8, 8)
+    still = move(images, 0, 0, 0, torch.rand(3, 4))
+    torch.testing.assert_close(still, images, rtol=0, atol=1e-5)
+
+
+def test_images_are_moved_each_by_its_own_amount_and_not_too_far() -> None:
+    dot = torch.zeros(200, 1, 33, 33)
+    dot[:, :, 16, 16] = 1
+    moved = move(dot, 0.1, 0, 0, torch.rand(200, 4, generator=torch.Generator().manual_seed(0)))
+    places = torch.arange(33.0) - 16
+    mass = moved.sum((1, 2, 3))
+    across = (moved.sum((1, 2)) * places).sum(1) / mass
+    down = (moved.sum((1, 3)) * places).sum(1) / mass
+    for way in (across, down):
+        assert 3 < way.abs().max() <= 3.3 + 1e-3  # a tenth of 33 pixels
+        assert len(way.unique()) > 150

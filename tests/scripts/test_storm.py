@@ -1,0 +1,57 @@
+"""The soak can fail: what grows is found, and so is an end that nothing explains."""
+
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import storm
+from tests.support.storm import Life, growth, soak, strike
+
+
+def life(memory: list[float], files: list[int]) -> Life:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True)
+    process.communicate("\n")
+    return Life(process, memory=memory, files=files)
+
+
+def test_what_stays_as_it_is_does_not_grow() -> None:
+    memory = [100.0 * (second > 50) + 300 + second % 2 for second in range(160)]
+    assert growth(life(memory, [3, 4] * 80)) == []
+
+
+def test_memory_that_grows_slowly_is_found() -> None:
+    memory = [300.0 + second for second in range(160)]
+    assert growth(life(memory, [4] * 160)) == ["memory grew from 372.0 to 447.0 MB"]
+
+
+def test_a_file_that_stays_open_is_found() -> None:
+    assert growth(life([300.0] * 160, [4] * 110 + [5] * 50)) == ["open files grew from 4 to 5"]
+
+
+def test_a_process_is_looked_at_while_it_lives() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True)
+    lived = Life(process)
+    assert lived.lasts(1.5)
+    assert len(lived.memory) == len(lived.files) >= 1
+    assert strike(lived, "SIGTERM", random.Random(0)) == {-15, 143}
+    assert lived.end() == -signal.SIGTERM
+    assert not lived.lasts(0)
+    process.communicate()
+
+
+def test_an_exit_that_nothing_explains_ends_the_soak(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storm, "begin", lambda *_: life([], []))
+    monkeypatch.setattr(Life, "end", lambda self: 1)
+    with pytest.raises(SystemExit, match=r"expected exit \[0\], found 1"):
+        storm.weather(tmp_path, 100, seed=0, longest=1)
+
+
+@pytest.mark.slow
+def test_a_short_soak_passes(tmp_path: Path) -> None:
+    assert soak(tmp_path, 30, seed=0) == 0

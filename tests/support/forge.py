@@ -1,0 +1,84 @@
+"""Files as strangers make them: damaged, disguised, or written by one who knows the format."""
+
+import builtins
+import io
+import json
+import os
+import pickle
+import struct
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from genctl.common import tensors
+
+Change = Callable[[dict[str, torch.Tensor], dict[str, Any]], Any]
+
+
+def header(content: bytes) -> dict[str, Any]:
+    """What stands in front of the tensors."""
+    return json.loads(content[8 : header_end(content)])  # type: ignore[no-any-return]
+
+
+def header_end(content: bytes) -> int:
+    """The place of the first byte of the tensors."""
+    (length,) = struct.unpack("<Q", content[:8])
+    return int(8 + length)
+
+
+def with_header(content: bytes, text: str) -> bytes:
+    """The same tensors behind another header."""
+    raw = text.encode() + b" " * (-len(text.encode()) % 8)
+    return struct.pack("<Q", len(raw)) + raw + content[header_end(content) :]
+
+
+def rewritten(whole: Path, path: Path, change: Change, kind: str = "model") -> Path:
+    """A file that someone who knows the format has changed, with a digest that fits."""
+    found, facts, _ = tensors.read(whole, kind)
+    change(found, facts)
+    tensors.write(path, found, facts)
+    return path
+
+
+class Payload:
+    """What touches a file when it is unpickled."""
+
+    def __init__(self, call: Callable[..., Any], text: str) -> None:
+        self.call, self.text = call, text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.call, (self.text,)
+
+
+def disguises(canary: Path) -> dict[str, bytes]:
+    """Pickles that touch ``canary``, in every dress that models are passed on in."""
+    shell = Payload(os.system, f"touch {canary}")
+    python = Payload(builtins.eval, f"open({str(canary)!r}, 'w')")
+    bare = pickle.dumps(shell)
+    archive, legacy, tar = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    torch.save({"model": {"weight": torch.zeros(2), "more": [python]}}, archive)
+    torch.save({"model": shell}, legacy, _use_new_zipfile_serialization=False)
+    with tarfile.open(fileobj=tar, mode="w") as packed:
+        for name in ("sys_info", "pickle", "tensors", "storages"):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(bare)
+            packed.addfile(entry, io.BytesIO(bare))
+    inside = torch.frombuffer(bytearray(bare), dtype=torch.uint8)
+    text = json.dumps({"kind": "model", "config": bare.hex()})
+    signed = {"format": "genctl 1", "facts": text, "sha256": tensors._digest({"a": inside}, text)}
+    return {
+        "protocol 0": pickle.dumps(python, protocol=0),
+        "protocol 2": pickle.dumps(python, protocol=2),
+        "protocol 5": bare,
+        "zip of torch.save": archive.getvalue(),
+        "old torch.save": legacy.getvalue(),
+        "tar of old torches": tar.getvalue(),
+        "7z": b"7z\xbc\xaf\x27\x1c\x00\x04" + bare,
+        "behind a length": struct.pack("<Q", len(bare)) + bare,
+        "behind a header": save({"a": torch.zeros(1)}, {"format": "genctl 1"}) + bare,
+        "as a signed tensor": save({"a": inside}, signed),
+    }

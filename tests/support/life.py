@@ -1,0 +1,314 @@
+"""Short runs in processes of their own, which things can happen to, and what is left of them.
+
+A process is a fork of this one, so that torch need not be loaded again and so that what a test
+breaks in it stays broken in it alone.
+"""
+
+import errno
+import json
+import mmap
+import os
+import resource
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sklearn.datasets  # noqa: F401 (loaded once here, not in every fork)
+import torch
+import torch.utils.tensorboard
+
+from genctl.common import files, tensors
+from genctl.training.trainer import Trainer
+from tests.conftest import Finished
+from tests.support.tiny import SMALL
+
+SETTINGS = (
+    "data.image_size=8",
+    "condition.width=4",
+    *SMALL["dcgan"],
+    "training.images=480",
+    "training.batch_size=16",
+    "training.checkpoint_every=128",
+    "training.log_every=48",
+)
+"""30 steps; checkpoints after 128, 256, 384 and 480 images."""
+
+SCORED = (
+    *SETTINGS,
+    "data.image_size=16",
+    "networks.generator_widths=[8,8]",
+    "networks.critic_widths=[8,8]",
+    "evaluation.every=96",
+    "evaluation.samples=100",
+)
+"""The same with images that a judge can look at, scored five times."""
+
+Happening = Callable[[], None]
+
+
+def nothing() -> None:
+    """Let the run be."""
+
+
+def arguments(*more: str, settings: tuple[str, ...] = SETTINGS) -> list[str]:
+    """The command line of a short run called ``run``."""
+    sets = [word for setting in settings for word in ("--set", setting)]
+    return ["train", "--config", "tiny", "--name", "run", "--json", *sets, *more]
+
+
+class Odometer:
+    """Counts the images that a run in a fork has seen; can be read after the fork was killed."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 8)
+
+    @property
+    def images(self) -> int:
+        """After the last whole step of the last part."""
+        return int.from_bytes(self._memory[:], "little")
+
+    def watch(self) -> None:
+        """Count from here on, in this process: a happening."""
+        step = Trainer.step
+
+        def counted(trainer: Trainer, progress: float) -> None:
+            step(trainer, progress)
+            self._memory[:] = trainer.state.images.to_bytes(8, "little")
+
+        Trainer.step = counted  # type: ignore[method-assign]
+
+
+def live(folder: Path, *more: str, happening: Happening = nothing) -> Finished:
+    """Train below ``folder`` in a fork in which ``happening`` comes first."""
+    return forked(folder, arguments(*more), happening)
+
+
+def forked(folder: Path, words: list[str], happening: Happening = nothing) -> Finished:
+    """Run genctl in ``folder``, in a fork in which ``happening`` comes first."""
+    return ended(folder, begun(folder, words, happening))
+
+
+def begun(folder: Path, words: list[str], happening: Happening = nothing) -> int:
+    """The same without waiting for its end; returns the process."""
+    folder.mkdir(exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a fork of a process with threads; torch's own are idle
+        pid = os.fork()
+    if not pid:
+        _be_the_program(folder, words, happening)
+    return pid
+
+
+def ended(folder: Path, pid: int) -> Finished:
+    """Wait for a process that ``begun`` began."""
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return Finished(code, (folder / "out").read_text(), (folder / "err").read_text())
+
+
+def _be_the_program(folder: Path, words: list[str], happening: Happening) -> None:
+    from genctl.cli.app import main
+
+    code = 99
+    try:
+        os.chdir(folder)
+        sys.stdout = Path("out").open("w")  # noqa: SIM115 (for as long as the process lives)
+        sys.stderr = Path("err").open("w")  # noqa: SIM115
+        sys.argv = ["genctl", *words]
+        # What Python prints by itself shall be printed, not collected by pytest.
+        threading.excepthook, sys.unraisablehook = threading.__excepthook__, sys.__unraisablehook__
+        happening()
+        main()
+    except SystemExit as left:
+        code = int(left.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except OSError:
+            code = 120  # as Python itself
+        finally:
+            os._exit(code)
+
+
+# -- what can happen ------------------------------------------------------------------------------
+
+
+def killed_at_replace(number: int, done: bool) -> Happening:
+    """SIGKILL when the ``number``-th file is about to appear, or has just appeared."""
+
+    def happen() -> None:
+        replace, calls = os.replace, [0]
+
+        def counted(source: Any, target: Any) -> None:
+            calls[0] += 1
+            if calls[0] == number and not done:
+                os.kill(os.getpid(), signal.SIGKILL)
+            replace(source, target)
+            if calls[0] == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        os.replace = counted
+
+    return happen
+
+
+def killed_after(seconds: float) -> Happening:
+    """SIGKILL when so much time has gone by."""
+
+    def happen() -> None:
+        timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
+        timer.daemon = True
+        timer.start()
+
+    return happen
+
+
+def together(*happenings: Happening) -> Happening:
+    """Have several things happen."""
+
+    def happen() -> None:
+        for each in happenings:
+            each()
+
+    return happen
+
+
+def called(owner: Any, name: str, happen: Happening, number: int = 1) -> Happening:
+    """Do something when a function or method of ``owner`` is called for the ``number``-th time."""
+
+    def prepare() -> None:
+        function, calls = getattr(owner, name), [0]
+
+        def counted(*words: Any, **named: Any) -> Any:
+            calls[0] += 1
+            if calls[0] == number:
+                happen()
+            return function(*words, **named)
+
+        setattr(owner, name, counted)
+
+    return prepare
+
+
+def receive(*numbers: int) -> Happening:
+    """Receive signals."""
+
+    def happen() -> None:
+        for number in numbers:
+            os.kill(os.getpid(), number)
+
+    return happen
+
+
+def after_step(number: int, happen: Callable[[Trainer], None]) -> Happening:
+    """Do something after the ``number``-th step of this part of the run."""
+
+    def prepare() -> None:
+        step, calls = Trainer.step, [0]
+
+        def counted(self: Trainer, progress: float) -> None:
+            step(self, progress)
+            calls[0] += 1
+            if calls[0] == number:
+                happen(self)
+
+        Trainer.step = counted  # type: ignore[method-assign]
+
+    return prepare
+
+
+def signalled(*numbers: int, step: int) -> Happening:
+    """Receive signals after a step."""
+
+    return after_step(step, lambda _: receive(*numbers)())
+
+
+def disk_full_at(name: str) -> Happening:
+    """Find the disk full when a file with ``name`` in its name is written but not yet flushed."""
+
+    def prepare() -> None:
+        fsync = os.fsync
+
+        def full(handle: int) -> None:
+            if name in writing[-1]:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            fsync(handle)
+
+        writing = [""]
+        replace = files._replace
+
+        def noted(path: Path, write: Any) -> None:
+            writing.append(path.name)
+            replace(path, write)
+
+        files._replace, os.fsync = noted, full
+
+    return prepare
+
+
+def little_memory(spare: int) -> Happening:
+    """Have no more than ``spare`` bytes besides those that are taken already."""
+
+    def happen() -> None:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + spare
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    return happen
+
+
+# -- what is left ---------------------------------------------------------------------------------
+
+TIMES = ("seconds", "images_per_second")
+"""What a result says of the clock."""
+
+
+def outcome(run: Path) -> dict[str, Any]:
+    """All that must be the same, bit for bit, however often a run was interrupted."""
+    newest = sorted((run / "checkpoints").glob("*.safetensors"))[-1]
+    content, facts, _ = tensors.read(newest, "checkpoint")
+    result = (run / "result.json").read_text()
+    return {
+        "checkpoint": (newest.name, {name: _bytes(value) for name, value in content.items()}),
+        "facts": {name: value for name, value in facts.items() if name != "seconds"},
+        "metrics": metrics(run),
+        "samples": {path.name: path.read_bytes() for path in (run / "samples").iterdir()},
+        "model": (run / "model.safetensors").read_bytes(),
+        "config": (run / "config.yaml").read_bytes(),
+        "result": {k: v for k, v in json.loads(result).items() if k not in TIMES},
+    }
+
+
+def require_same(run: Path, reference: Path) -> None:
+    """The run ended with the bits of the other one, and nothing unfinished lies about."""
+    assert differing(outcome(run), outcome(reference)) == []
+    assert list(run.rglob(f"{files.PREFIX}*")) == []
+
+
+def metrics(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl without the time they took."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
+
+
+def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The parts in which two outcomes differ: a whole dump of both would not help anyone."""
+    return [name for name in one if one[name] != other[name]]
+
+
+def checkpoints(run: Path) -> list[str]:
+    """The numbers of images that there are checkpoints of."""
+    return [path.stem.lstrip("0") for path in sorted((run / "checkpoints").glob("*.safetensors"))]
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    found: bytes = tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    return found

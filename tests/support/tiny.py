@@ -1,0 +1,73 @@
+"""Small configs, images and batches, so that a test can say what it is about in one line."""
+
+import torch
+from torch import Tensor
+
+from genctl.config import config as configs
+from genctl.config.config import Config
+from genctl.data.base import Images
+from genctl.data.batch_noise import Draws
+from genctl.training.batches import Batch, Batches
+
+SMALL = {
+    "dcgan": (
+        "networks.z_width=4",
+        "networks.generator_widths=[8]",
+        "networks.critic_widths=[8]",
+        "networks.critic_features=8",
+        "networks.encoder_widths=[4, 8]",
+    ),
+    "resnet": (
+        "networks.kind=resnet",
+        "networks.z_width=4",
+        "networks.widths=[6, 4]",
+        "networks.encoder_widths=[6, 4]",
+    ),
+}
+"""Networks for images of 8x8."""
+
+
+def tiny(*overrides: str, family: str = "dcgan") -> Config:
+    """The preset ``tiny``, smaller still."""
+    size = ("data.image_size=8", "training.batch_size=8")
+    return configs.load("tiny", [*size, *SMALL[family], *overrides])
+
+
+def images(count: int = 20, size: int = 8, channels: int = 1, classes: int = 4) -> Images:
+    """Random images; image i is of class i modulo ``classes``, and its first pixel is i."""
+    random = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (count, channels, size, size), generator=random).byte()
+    pixels[:, :, 0, 0] = torch.arange(count).byte()[:, None]
+    labels = torch.arange(count) % max(classes, 1)
+    return Images(pixels, labels, tuple(map(str, range(classes))))
+
+
+def which(batch: Tensor) -> list[int]:
+    """The numbers of images as ``images`` made them, read from their first pixels."""
+    return [round(value) for value in ((batch[:, 0, 0, 0] + 1) * 127.5).tolist()]
+
+
+def batches(config: Config, data: Images | None = None, rows: slice = slice(None)) -> Batches:
+    """The batches of a run with ``config``, or some rows of each."""
+    return Batches(
+        images() if data is None else data,
+        config.condition,
+        config.networks.z_width,
+        config.training.batch_size,
+        config.training.seed,
+        rows,
+    )
+
+
+def draws(count: int, number: int = 0) -> Draws:
+    """Random numbers for ``count`` images."""
+    return Draws(0, number, count, torch.device("cpu"))
+
+
+def batch(
+    real: Tensor, noise: Tensor, variant: str = "", progress: float = 0.0, classes: int = 0
+) -> Batch:
+    """A batch that shows its own images, image i of class i modulo ``classes``."""
+    labels = torch.arange(len(real)) % max(classes, 1)
+    numbers = draws(len(real))
+    return Batch(noise, real, real, labels, classes, variant, torch.tensor(progress), numbers)
