@@ -23,8 +23,8 @@ from genctl.data.pictures import pixels_of, png
 GOOD, MIDDLE, BAD = (13, 103, 108), (244, 238, 220), (178, 58, 38)
 INK, PALE, GREY = (38, 42, 48), (255, 255, 255), (222, 222, 222)
 CELL_WIDTH, CELL_HEIGHT, GAP = 216, 152, 8
-FEWEST_COLUMNS = 3  # that leave room for the title
-LEAST_SPAN = 4  # between the best and the worst colour
+MIN_COLUMNS = 3  # that leave room for the title
+MIN_SPAN = 4  # between the best and the worst colour
 LEFT, TOP, RIGHT, BOTTOM = 150, 124, 60, 196  # margins around the cells
 
 Colour = tuple[int, int, int]
@@ -45,8 +45,8 @@ class Map:
         self.rows = sorted({y for _, y in self.cells}, reverse=True)
         found = [mean(cell, "fid") for cell in self.cells.values() if measured(cell)]
         self.best = min(found, default=1.0)
-        self.worst = max([*found, LEAST_SPAN * self.best])  # small differences look small
-        width = LEFT + max(len(self.columns), FEWEST_COLUMNS) * (CELL_WIDTH + GAP) + RIGHT
+        self.worst = max([*found, MIN_SPAN * self.best])  # small differences look small
+        width = LEFT + max(len(self.columns), MIN_COLUMNS) * (CELL_WIDTH + GAP) + RIGHT
         height = TOP + len(self.rows) * (CELL_HEIGHT + GAP) + BOTTOM
         self.picture = Image.new("RGB", (width, height), PALE)
         self.brush = ImageDraw.Draw(self.picture)

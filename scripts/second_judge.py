@@ -108,9 +108,9 @@ def draw(model: Model, digits: Images, count: int, each: int = 1) -> Tensor:
 
     ``genctl sample`` would draw every row of a sheet with the same z.
     """
-    codes = sampling.encode(model, model.condition.looks_at(digits, torch.arange(count)))
-    z = sampling.noise(0, 0, count * each, model.z_width)
-    return sampling.draw(model, z, codes.repeat_interleave(each, dim=0))
+    codes = sampling.encode(model, model.condition.encoder_inputs(digits, torch.arange(count)))
+    z = sampling.sample_z(0, 0, count * each, model.z_dim)
+    return sampling.generate(model, z, codes.repeat_interleave(each, dim=0))
 
 
 def judge(weights: Path, known: Images, new: Images) -> LeNet:
@@ -151,7 +151,7 @@ def main() -> None:
         model = model_file.read(path / "model.safetensors", torch.device("cpu")).model
         features, named = look(network, draw(model, new, len(new)))
         found = closeness(features)
-        if model.condition.code_width:
+        if model.condition.code_dim:
             found["agreement"] = float((named == new.labels).double().mean())
             groups = look(network, draw(model, new, SHOWN, EACH))[0].split(EACH)
             own = torch.stack([spread(group) for group in groups])

@@ -68,7 +68,7 @@ class Sweep:
 
     def do(self, job: Job) -> dict[str, Any]:
         """Train and evaluate; what is finished already is only read."""
-        facts = {"config": job.config, "sets": dict(one.split("=", 1) for one in job.sets),
+        metadata = {"config": job.config, "sets": dict(one.split("=", 1) for one in job.sets),
                  "seed": job.seed}  # fmt: skip
         sets = [f"training.seed={job.seed}", *job.sets]
         budget = ["--max-time", self.options.max_time]
@@ -77,7 +77,7 @@ class Sweep:
         words = [word for one in sets for word in ("--set", one)]
         where = ["--config", job.config, "--runs", self.options.runs]
         result = self.genctl("train", *where, *budget, *words, allowed=(0, DIVERGED))
-        return facts | result | {"evaluation": self.evaluation(result)}
+        return metadata | result | {"evaluation": self.evaluation(result)}
 
     def evaluation(self, result: dict[str, Any]) -> dict[str, Any] | None:
         """What ``genctl evaluate`` says of a run, now or at an earlier time."""

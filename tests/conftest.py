@@ -62,14 +62,14 @@ def genctl(
 ) -> Run:
     """Run genctl in this process, with ``tmp_path`` as its working directory."""
     from genctl.cli.app import main
-    from genctl.common.signals import ENDING
+    from genctl.common.signals import STOP_SIGNALS
 
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Finished:
         monkeypatch.setattr(sys, "argv", ["genctl", *map(str, arguments)])
         capfd.readouterr()
-        before = {number: signal.getsignal(number) for number in ENDING}
+        before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
         with pytest.raises(SystemExit) as left:
             main()
         for number, handler in before.items():
@@ -119,7 +119,7 @@ def desk(workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
     monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(lessons, "EPOCHS", 1)
-    monkeypatch.setattr(lessons, "FEWEST_LOOKS", 1_000)
+    monkeypatch.setattr(lessons, "MIN_LOOKS", 1_000)
     shutil.copytree(workplace, tmp_path, dirs_exist_ok=True)
     return tmp_path
 

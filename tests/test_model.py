@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genctl.model import Average, Model
+from genctl.model import EMA, Model
 from tests.support.tiny import tiny
 
 
@@ -16,7 +16,7 @@ def weights(model: torch.nn.Module) -> dict[str, Tensor]:
 
 def test_every_role_has_randomness_of_its_own() -> None:
     plain = Model(tiny("condition.kind=none"), 4)
-    other_critic = Model(tiny("condition.kind=none", "networks.critic_features=12"), 4)
+    other_critic = Model(tiny("condition.kind=none", "networks.critic_hidden_dim=12"), 4)
     drawn, same = weights(plain.roles["generator"]), weights(other_critic.roles["generator"])
     assert all(torch.equal(drawn[name], same[name]) for name in drawn)
     other_seed = weights(Model(tiny("condition.kind=none", "training.seed=1"), 4))
@@ -49,8 +49,8 @@ def test_a_frozen_role_costs_no_gradient_and_thaws() -> None:
 
 @pytest.mark.parametrize("keep", [0.0, 0.25, 0.999, 1.0])
 def test_the_average_is_that_of_a_hand_computation(keep: float) -> None:
-    model = Model(tiny("condition.width=4"), 4).train()
-    average = Average(model)
+    model = Model(tiny("condition.code_dim=4"), 4).train()
+    average = EMA(model)
     expected = weights(average.model)
     for _ in range(5):
         # BatchNorm's means and counts move, and so do the weights.
@@ -75,8 +75,8 @@ def test_the_average_is_that_of_a_hand_computation(keep: float) -> None:
 
 
 def test_an_average_that_keeps_nothing_is_the_model_itself() -> None:
-    model = Model(tiny("condition.width=4"), 4)
-    average = Average(model)
+    model = Model(tiny("condition.code_dim=4"), 4)
+    average = EMA(model)
     for parameter in model.parameters():
         parameter.data += torch.randn_like(parameter)
     average.update(model, torch.tensor(1.0))
@@ -85,8 +85,8 @@ def test_an_average_that_keeps_nothing_is_the_model_itself() -> None:
 
 
 def test_the_average_holds_what_drawing_needs_and_does_not_learn() -> None:
-    model = Model(tiny("condition.width=4"), 4)
-    average = Average(model)
+    model = Model(tiny("condition.code_dim=4"), 4)
+    average = EMA(model)
     assert set(average.model.roles) == {"generator", "encoder"}
     assert not average.model.training
     assert not any(parameter.requires_grad for parameter in average.model.parameters())
@@ -97,6 +97,6 @@ def test_the_average_holds_what_drawing_needs_and_does_not_learn() -> None:
 
 
 def test_a_copy_draws_the_same() -> None:
-    model = Model(tiny("condition.width=4"), 4).eval()
+    model = Model(tiny("condition.code_dim=4"), 4).eval()
     z, code = torch.randn(3, 4), torch.randn(3, 4)
     assert torch.equal(model.generate(z, code), copy.deepcopy(model).generate(z, code))

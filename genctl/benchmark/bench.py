@@ -13,18 +13,19 @@ import torch
 
 from genctl.benchmark import drawing
 from genctl.benchmark.compare import race
+from genctl.benchmark.genctl_loop import GenctlLoop
 from genctl.benchmark.hardware import flops, matrix_peak
-from genctl.benchmark.own import OwnLoop
-from genctl.benchmark.plain import PlainLoop, plainly
+from genctl.benchmark.plain import PlainLoop, with_torch_layers
 from genctl.benchmark.startup import start_times
-from genctl.common.devices import DTYPES, choose_precision, device_name, quick_denormals
-from genctl.common.reporting import Listener
+from genctl.common.devices import DTYPES, choose_precision, device_name, flush_denormals
+from genctl.common.reporting import Reporter
 from genctl.config import config as configs
+from genctl.config.build import build_model
 from genctl.config.config import Config
 from genctl.data.base import Images
-from genctl.data.preprocess import Framing
-from genctl.model import DRAWING, Model
-from genctl.networks.layers.normalize import to_sphere
+from genctl.data.preprocess import Preprocessing
+from genctl.model import INFERENCE_ROLES
+from genctl.networks.layers.normalize import normalize
 from genctl.runs import model_file
 
 STAND_INS = 10_000  # random images, where the real ones are not there
@@ -41,7 +42,7 @@ class Question:
     workers: int = 0  # processes that load pictures for the plain loop
 
 
-def bench(question: Question, device: torch.device, listener: Listener) -> dict[str, Any]:
+def bench(question: Question, device: torch.device, reporter: Reporter) -> dict[str, Any]:
     """Measure training and drawing with each config, and the start of commands.
 
     Nothing is downloaded: where the data of a config is not there, random images stand in for it.
@@ -51,20 +52,20 @@ def bench(question: Question, device: torch.device, listener: Listener) -> dict[
         precision), training and sampling (an entry for each config), start_up.
     """
     settings = {source: configs.load(source) for source in question.configs}
-    listener.progress("the machine's matrix peak", 0.0)
+    reporter.progress("the machine's matrix peak", 0.0)
     peaks = {precision: matrix_peak(precision, device) for precision in DTYPES}
-    listener.progress("the machine's matrix peak", 1.0)
+    reporter.progress("the machine's matrix peak", 1.0)
     with TemporaryDirectory(prefix="genctl-bench-") as name:
         folder = Path(name)
         training = [
-            _train(source, config, question, device, peaks, folder, listener)
+            _train(source, config, question, device, peaks, folder, reporter)
             for source, config in settings.items()
         ]
         sampling = [
-            _sample(source, config, question, device, folder, listener)
+            _sample(source, config, question, device, folder, reporter)
             for source, config in settings.items()
         ]
-        start_up = _start(device, folder, partial(listener.progress, "starting commands"))
+        start_up = _start(device, folder, partial(reporter.progress, "starting commands"))
     return {
         "device": device.type,
         "device_name": device_name(device),
@@ -84,19 +85,21 @@ def _train(
     device: torch.device,
     peaks: dict[str, float],
     folder: Path,
-    listener: Listener,
+    reporter: Reporter,
 ) -> dict[str, Any]:
     """Training images a second: genctl, the plain loop, and genctl's own step eager in fp32."""
     images, called = _images(config)
     precision = choose_precision(config.training.precision, device)
-    own, eager = (OwnLoop(config, images, device, each, folder) for each in (precision, "fp32"))
+    own, eager = (
+        GenctlLoop(config, images, device, each, folder, reporter) for each in (precision, "fp32")
+    )
     rivals = {
         "genctl": _quick(own.step),
         "plain": PlainLoop(config, images, device, question.workers).step,
         "eager_fp32": _quick(eager.step),
     }
-    cycle = getattr(config.objective, "penalty_every", 1)  # steps until a lazy penalty comes again
-    told = partial(listener.progress, f"training {source}")
+    cycle = getattr(config.objective, "r1_interval", 1)  # steps until a lazy penalty comes again
+    told = partial(reporter.progress, f"training {source}")
     told(0.0)
     rates = race(rivals, device, question.seconds, cycle=cycle, told=told)
     per_image = flops(lambda: [eager.step() for _ in range(cycle)]) / (
@@ -120,16 +123,16 @@ def _sample(
     question: Question,
     device: torch.device,
     folder: Path,
-    listener: Listener,
+    reporter: Reporter,
 ) -> dict[str, Any]:
     """Images drawn a second: genctl and the plain loop."""
     trained, plain = (model_file.read(_write_model(config, folder), device) for _ in range(2))
-    plainly(plain.model)
+    with_torch_layers(plain.model)
     rivals = {
         "genctl": lambda: drawing.own(trained, DRAWN),
         "plain": lambda: drawing.plain(plain, DRAWN, device),
     }
-    told = partial(listener.progress, f"drawing with {source}")
+    told = partial(reporter.progress, f"drawing with {source}")
     told(0.0)
     rates = race(rivals, device, question.seconds, rounds=3, told=told)
     return {
@@ -163,11 +166,15 @@ def _images(config: Config) -> tuple[Images, str]:
 def _write_model(config: Config, folder: Path) -> Path:
     """A model file with the weights that training begins with."""
     path, classes = folder / "model.safetensors", tuple("0123456789")
-    model = Model(config, len(classes), DRAWING)
+    model = build_model(config, len(classes), INFERENCE_ROLES)
     random = torch.Generator().manual_seed(0)
-    codes = to_sphere(torch.randn(len(classes), config.condition.code_width, generator=random))
+    codes = normalize(torch.randn(len(classes), config.condition.code_dim, generator=random))
     model_file.write(
-        path, model, codes, codes.clone(), model_file.Facts(config, classes, Framing(), 0)
+        path,
+        model,
+        codes,
+        codes.clone(),
+        model_file.ModelMetadata(config, classes, Preprocessing(), 0),
     )
     return path
 
@@ -176,7 +183,7 @@ def _quick(step: Callable[[], int]) -> Callable[[], int]:
     """The step as ``genctl train`` takes it, which takes tiny numbers for zero."""
 
     def quick() -> int:
-        with quick_denormals():
+        with flush_denormals():
             return step()
 
     return quick

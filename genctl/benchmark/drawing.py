@@ -12,10 +12,10 @@ BATCH_SIZE = 4096  # of genctl, its default
 @torch.no_grad()
 def plain(trained: TrainedModel, count: int, device: torch.device) -> int:
     """Noise and codes through the generator, a batch at a time, eager, in fp32."""
-    codes = trained.typical_codes
+    codes = trained.training_codes
     for first in range(0, count, BATCH):
         size = min(BATCH, count - first)
-        z = torch.randn(size, trained.model.z_width, device=device)
+        z = torch.randn(size, trained.model.z_dim, device=device)
         code = codes[torch.randint(len(codes), (size,))].to(device)
         images = trained.model.generate(z, code)
         ((images + 1) * 127.5).clamp(0, 255).to(torch.uint8).cpu()
@@ -24,7 +24,7 @@ def plain(trained: TrainedModel, count: int, device: torch.device) -> int:
 
 def own(trained: TrainedModel, count: int) -> int:
     """What ``genctl sample --condition noise`` draws."""
-    conditions = ("noise",) if trained.facts.config.condition.code_width else ()
+    conditions = ("noise",) if trained.metadata.config.condition.code_dim else ()
     order = drawing.Order(conditions, count)
     drawn = drawing.draw(order, trained, _nobody, _nobody)
     return sum(map(len, drawn.batches(BATCH_SIZE)))

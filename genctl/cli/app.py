@@ -3,17 +3,17 @@
 import sys
 
 from genctl.cli.streams import open_streams
-from genctl.common.signals import Stopped, hear_no_more, listen
+from genctl.common.signals import Stopped, restore_default_handlers, signal_flags
 
 
 def main() -> None:
     """Run one command and leave with its exit code."""
     open_streams()
     try:
-        with listen():
+        with signal_flags():
             sys.exit(_run())
     finally:
-        hear_no_more()
+        restore_default_handlers()
 
 
 def _run() -> int:
@@ -22,6 +22,6 @@ def _run() -> int:
 
         return run(sys.argv[1:] or ["--help"])
     except Stopped as stopped:  # there was no console yet
-        error = stopped.told("no file was left half written")
+        error = stopped.as_error("no file was left half written")
         print(f"genctl: error: {error}", file=sys.stderr, flush=True)
         return error.exit_code

@@ -37,15 +37,15 @@ def bench(
     """Measure training, drawing and start-up, side by side with the plain PyTorch loop."""
     with console(json, quiet, debug) as out:
         from genctl.benchmark import bench as benching
-        from genctl.cli.stages import stages
+        from genctl.cli.reporters import open_reporter
         from genctl.common.devices import choose_device, memory_errors
 
         question = benching.Question(seconds=seconds, workers=workers)
         if config:
             question = benching.Question(tuple(config), seconds, workers)
         chosen = choose_device(device)
-        with stages(out) as listener, memory_errors():
-            result = benching.bench(question, chosen, listener)
+        with open_reporter(out) as reporter, memory_errors():
+            result = benching.bench(question, chosen, reporter)
         if not quiet:
             _print(result)
         out.result(result)

@@ -76,7 +76,7 @@ def check(
         from genctl.config import config as configs
 
         config = configs.load(file)
-        out.say(f"{file}: fine")
+        out.info(f"{file}: fine")
         out.result({"file": file, "config": config.model_dump(mode="json")})
 
 

@@ -25,7 +25,7 @@ UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
-LONGEST_LINE = 2000  # characters of a message
+MAX_LINE = 2000  # characters of a message
 
 
 class Console:
@@ -34,7 +34,7 @@ class Console:
     def __init__(self, as_json: bool, quiet: bool, debug: bool) -> None:
         self.as_json, self.quiet, self.debug = as_json, quiet, debug
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Tell a person something, unless they want quiet."""
         if not self.quiet:
             print(printable(text), file=sys.stderr, flush=True)
@@ -64,7 +64,7 @@ class Console:
         if text is None:
             return
         if written is not None and _is_stdout(written):
-            self.say(text)
+            self.info(text)
             return
         try:
             print(text, flush=True)
@@ -97,7 +97,7 @@ def _told(out: Console) -> Iterator[None]:
     try:
         yield
     except Stopped as stopped:
-        error = stopped.told("no file was left half written")
+        error = stopped.as_error("no file was left half written")
         out.error(error)
         _leave(out, {"status": "interrupted", "error": str(error)}, error.exit_code)
     except (typer.Exit, BrokenPipeError):
@@ -109,7 +109,7 @@ def _told(out: Console) -> Iterator[None]:
         if known is not None:
             out.error(known)
             text = "\n".join(map(shortened, known.lines()))
-            failed = {"status": "failed", "error": text} | getattr(known, "result", {})
+            failed = {"status": "failed", "error": text} | (known.result or {})
             _leave(out, failed, known.exit_code)
         what = f"{type(error).__name__}: {error}"
         hint = "" if out.debug else "; run it with --debug and report what that prints"
@@ -148,9 +148,9 @@ def printable(text: str) -> str:
 
 def shortened(text: str) -> str:
     """A line that can be read: foreign files hold names of any length."""
-    if len(text) <= LONGEST_LINE:
+    if len(text) <= MAX_LINE:
         return text
-    half = LONGEST_LINE // 2
+    half = MAX_LINE // 2
     return f"{text[:half]} [{len(text) - 2 * half:,} characters] {text[-half:]}"
 
 

@@ -23,12 +23,12 @@ def doctor(
 
         found = diagnosis.examine(choose_device(device))
         for line in _lines(found):
-            out.say(line)
+            out.info(line)
         if found["problems"]:
             error = Unavailable(f"--device {found['device']}: {found['problems'][0]}; use another")
-            error.result = found  # type: ignore[attr-defined]
+            error.result = found
             raise error
-        out.say("all is well")
+        out.info("all is well")
         out.result(found)
 
 

@@ -45,7 +45,7 @@ def encode(
             raise UsageError(f"--plot {plot}: must end in .png")
         path = run_folder.find_model(run, runs)
         if run is None:
-            console_.say(f"encoding with {path}")
+            console_.info(f"encoding with {path}")
         trained = model_file.read(path, choose_device(device))
         encoded = encoding.encode(inputs, trained, console_.warn)
         accuracy = encoding.linear_probe(encoded)
@@ -55,9 +55,9 @@ def encode(
             files.make_folder(plot.parent)
             files.write_whole(plot, map_)
         count, width = encoded.codes.shape
-        console_.say(f"{count:,} codes of width {width}")
+        console_.info(f"{count:,} codes of width {width}")
         if accuracy is not None:
-            console_.say(f"linear probe: {accuracy:.1%} of the classes named rightly")
+            console_.info(f"linear probe: {accuracy:.1%} of the classes named rightly")
         console_.result(
             {
                 "out": str(out),

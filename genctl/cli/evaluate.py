@@ -59,29 +59,29 @@ def evaluate(
 ) -> None:
     """Measure how good a model is, beside what real images reach; no network needed."""
     with console(json, quiet, debug) as out:
-        from genctl.cli.stages import stages
-        from genctl.common.devices import choose_device, memory_errors, quick_denormals
+        from genctl.cli.reporters import open_reporter
+        from genctl.common.devices import choose_device, flush_denormals, memory_errors
         from genctl.evaluation import evaluate as evaluating
         from genctl.runs import model_file
         from genctl.runs import run as run_folder
 
         path = run_folder.find_model(run, runs)
         if run is None:
-            out.say(f"evaluating {path}")
+            out.info(f"evaluating {path}")
         chosen = choose_device(device)
         trained = model_file.read(path, chosen)
         question = evaluating.Question(n, against.value, features.value, seeds, cas)
-        with stages(out) as listener, memory_errors(), quick_denormals():
-            result = evaluating.evaluate(trained, question, chosen, listener)
+        with open_reporter(out) as reporter, memory_errors(), flush_denormals():
+            result = evaluating.evaluate(trained, question, chosen, reporter)
         kept = evaluating.keep(result, trained)
         if kept is not None:
-            out.say(f"kept in {kept}")
+            out.info(f"kept in {kept}")
         for text in result["warnings"]:
             out.warn(text)
         drawn = _drawn(result, styled=not json)
         if json:
             for line in drawn.splitlines():
-                out.say(line)
+                out.info(line)
         out.result(result, drawn)
 
 

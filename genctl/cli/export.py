@@ -29,11 +29,11 @@ def export(
         exporting.require_packages()
         path = run_folder.find_model(run, runs)
         if run is None:
-            console_.say(f"exporting {path}")
+            console_.info(f"exporting {path}")
         trained = model_file.read(path, choose_device("cpu"))
         differences = exporting.export(trained, out)
         for file, off in differences.items():
-            console_.say(f"{file}: onnxruntime and torch agree to {off:.1e}")
+            console_.info(f"{file}: onnxruntime and torch agree to {off:.1e}")
         console_.result(
             {
                 "out": str(out),

@@ -35,26 +35,26 @@ def reproduce(
         from genctl.runs import model_file
         from genctl.runs import run as run_folder
 
-        facts = sheet.read_provenance(picture)
-        path = Path(facts.model) if run is None else run_folder.find_model(run, runs)
+        metadata = sheet.read_provenance(picture)
+        path = Path(metadata.model) if run is None else run_folder.find_model(run, runs)
         if not path.is_file():
             raise MissingInput(
                 f"cannot reproduce {picture}: its model {path} is not there; say with --run "
                 "where it is"
             )
         trained = model_file.read(path, choose_device(device))
-        if trained.digest != facts.model_sha256:
+        if trained.digest != metadata.model_sha256:
             raise BadContent(
                 f"cannot reproduce {picture}: {path} is not the model that drew it; "
                 "name that one with --run"
             )
         target = out or picture.with_name(f"{picture.stem}.again.png")
-        drawn = drawing.draw(facts.order, trained, console_.say, console_.warn)
-        pixels = sheet.redraw(drawn, facts, batch_size=1024)
+        drawn = drawing.draw(metadata.order, trained, console_.info, console_.warn)
+        pixels = sheet.redraw(drawn, metadata, batch_size=1024)
         same = sheet.is_same(picture, pixels)
-        files.write_whole(target, images.png(pixels, sheet.text(facts)))
+        files.write_whole(target, images.png(pixels, sheet.text(metadata)))
         if same:
-            console_.say("the same to the last bit")
+            console_.info("the same to the last bit")
         else:
             console_.warn(f"{target} is not the same as {picture}: was a condition changed?")
         console_.result({"out": str(target), "identical": same}, str(target), written=target)

@@ -47,7 +47,7 @@ def runs(
         elif rows:
             out.result({}, _drawn(table.columns(rows), rows))
         else:
-            out.say(f"no runs in {runs}; `genctl train --config digits_cgan` makes one")
+            out.info(f"no runs in {runs}; `genctl train --config digits_cgan` makes one")
 
 
 def _draw(paths: list[Path], sheet: Path, out: Console) -> None:
@@ -63,7 +63,7 @@ def _draw(paths: list[Path], sheet: Path, out: Console) -> None:
     files.make_folder(sheet.parent)
     files.write_whole(sheet, images.png(pixels, {"Software": "genctl", "runs": "\n".join(names)}))
     for number, name in enumerate(names, start=1):
-        out.say(f"row {number} of {sheet}: {name}")
+        out.info(f"row {number} of {sheet}: {name}")
 
 
 def _printable(row: dict[str, Any]) -> dict[str, Any]:

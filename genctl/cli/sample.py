@@ -79,7 +79,7 @@ def sample(
         from dataclasses import asdict
         from functools import partial
 
-        from genctl.cli.stages import stages
+        from genctl.cli.reporters import open_reporter
         from genctl.common.devices import choose_device
         from genctl.inference import samples as drawing
         from genctl.inference import sheet
@@ -92,15 +92,15 @@ def sample(
 
         path = run_folder.find_model(run, runs)
         if run is None:
-            console_.say(f"drawing from {path}")
+            console_.info(f"drawing from {path}")
         trained = model_file.read(path, choose_device(device))
         order = drawing.Order(tuple(condition or ()), n, seed, truncation, interpolate)
-        drawn = drawing.draw(order, trained, console_.say, console_.warn)
-        facts = asdict(sheet.provenance(order, trained))
-        target = out or _default_path(facts, form)
-        with stages(console_) as listener:
-            sheet.write(drawn, target, form, batch_size, partial(listener.progress, "drawing"))
-        answer = {"out": str(target), "images": len(drawn), **facts}
+        drawn = drawing.draw(order, trained, console_.info, console_.warn)
+        metadata = asdict(sheet.provenance(order, trained))
+        target = out or _default_path(metadata, form)
+        with open_reporter(console_) as reporter:
+            sheet.write(drawn, target, form, batch_size, partial(reporter.progress, "drawing"))
+        answer = {"out": str(target), "images": len(drawn), **metadata}
         console_.result(answer, str(target), written=target)
 
 
@@ -118,11 +118,11 @@ def _form(wish: Format | None, out: Path | None, interpolate: bool) -> sheet.For
     return form
 
 
-def _default_path(facts: dict[str, Any], form: str) -> Path:
+def _default_path(metadata: dict[str, Any], form: str) -> Path:
     """A name that says what is drawn, so that other samples are never overwritten."""
     import hashlib
     import json
 
-    key = json.dumps(facts, sort_keys=True)
+    key = json.dumps(metadata, sort_keys=True)
     stem = f"samples-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     return Path({"grid": f"{stem}.png", "npz": f"{stem}.npz"}.get(form, stem))

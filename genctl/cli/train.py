@@ -13,7 +13,7 @@ from genctl.cli.console import STARTED, Console, console
 
 if TYPE_CHECKING:
     from genctl.config.config import Config
-    from genctl.training.session import Request
+    from genctl.training.session import TrainRequest
 
 
 FOLLOWS = os.environ.get("RANK", "0") != "0"
@@ -63,19 +63,19 @@ def train(
         if dry_run:
             _dry_run(settings, device, out)
         else:
-            from genctl.training.session import Request
+            from genctl.training.session import TrainRequest
 
             path = runs / (name or default_name(settings, config))
-            _train(Request(settings, path, device, max_time, fresh, STARTED), out)
+            _train(TrainRequest(settings, path, device, max_time, fresh, STARTED), out)
 
 
-def _train(request: Request, out: Console) -> None:
-    from genctl.cli.progress import display
+def _train(request: TrainRequest, out: Console) -> None:
+    from genctl.cli.reporters import open_reporter
     from genctl.training.session import train
 
-    with display(out) as listener:
-        result = train(request, listener)
-    out.say(
+    with open_reporter(out) as reporter:
+        result = train(request, reporter)
+    out.info(
         f"{result['status']} after {result['images']:,} images in {result['seconds']:.0f} s; "
         f"pictures: {result['samples']}"
     )
@@ -85,14 +85,14 @@ def _train(request: Request, out: Console) -> None:
 def _dry_run(settings: Config, device: str, out: Console) -> None:
     from genctl.common.devices import choose_device
     from genctl.config import config as configs
+    from genctl.config.build import build_model
     from genctl.config.loading import load_data
-    from genctl.model import Model
 
     chosen = choose_device(device)
     data, _ = load_data(settings)
-    counts = Model(settings, len(data.classes)).parameter_counts()
-    out.say(f"{len(data):,} images of {data.shape.size}x{data.shape.size}, device {chosen}")
+    counts = build_model(settings, len(data.classes)).parameter_counts()
+    out.info(f"{len(data):,} images of {data.shape.size}x{data.shape.size}, device {chosen}")
     for role, count in counts.items():
-        out.say(f"{role}: {count:,} parameters")
+        out.info(f"{role}: {count:,} parameters")
     values = settings.model_dump(mode="json")
     out.result({"config": values, "parameters": counts}, configs.dump(settings).rstrip())

@@ -12,7 +12,7 @@ from genctl.common.errors import GenctlError, OutOfMemory, Unavailable, UsageErr
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 TOLERANCES = {"fp32": 3e-3, "bf16": 3e-2}
 """Relative deviation of a right convolution; that of fp32 leaves room for TF32."""
-LEAST_GAIN = 0.5
+MIN_GAIN = 0.5
 """How many times as fast as fp32 bf16 must be to be chosen. Where it is right, it is either quicker
 or, by a flaw of torch (pytorch#183815), 4 to 16 times slower; a limit between the two is never met
 by chance, and a choice that followed chance would cost a run its bits."""
@@ -76,7 +76,7 @@ def training_precision(device: torch.device) -> tuple[str, str]:
     if precision == "fp32":
         return precision, why
     gain = bf16_gain(device)
-    if gain < LEAST_GAIN:
+    if gain < MIN_GAIN:
         return "fp32", f"its convolutions in bfloat16 are only {gain:.2f} times as fast"
     return precision, f"{why}: {gain:.1f} times as fast"
 
@@ -143,7 +143,7 @@ def memory_errors() -> Iterator[None]:
 
 
 @contextmanager
-def quick_denormals() -> Iterator[None]:
+def flush_denormals() -> Iterator[None]:
     """Take numbers below 1e-38 for zero: Adam's means are full of them, and they are slow."""
     torch.set_flush_denormal(True)
     try:

@@ -1,6 +1,7 @@
 """What can go wrong for a user, each kind with the exit code that scripts rely on."""
 
 import errno
+from typing import Any
 
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 FULL_MEMORY = (
@@ -20,6 +21,8 @@ class GenctlError(Exception):
     """
 
     exit_code = 1
+    result: dict[str, Any] | None = None
+    """What `--json` prints besides the message."""
 
     def lines(self) -> list[str]:
         """The messages to print, one line each."""

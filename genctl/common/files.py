@@ -31,7 +31,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def write_streamed(path: Path, write: Callable[[IO[bytes]], object], size: int) -> None:
     """The same for what is too large to be held: ``write`` writes it, about ``size`` bytes."""
-    with told(path, size):
+    with translate_errors(path, size):
         if path.is_dir():
             raise CannotCreate(f"cannot write {path}: it is a folder; give a file name")
         if _is_stream(path):
@@ -44,7 +44,7 @@ def write_streamed(path: Path, write: Callable[[IO[bytes]], object], size: int) 
 
 
 @contextlib.contextmanager
-def told(path: Path, size: int | None = None) -> Iterator[None]:
+def translate_errors(path: Path, size: int | None = None) -> Iterator[None]:
     """Say what a failure of the system in the block means for ``path``.
 
     Raises:
@@ -106,13 +106,13 @@ def sync(path: Path) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Add one line to a log; a torn last line is what reading has to forgive."""
-    with told(path, len(line) + 1), path.open("a", encoding="utf-8") as file:
+    with translate_errors(path, len(line) + 1), path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
 
 
 def sync_lines(path: Path) -> None:
     """Make the lines of a log outlast a power cut."""
-    with told(path):
+    with translate_errors(path):
         sync(path)
 
 

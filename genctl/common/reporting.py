@@ -1,16 +1,36 @@
-"""Who is told how judging goes."""
+"""How long-running work reports its progress; ``cli/reporters.py`` shows it."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
+OnProgress = Callable[[float], None]
+"""Called with the share of some work that is done, 0 to 1."""
 
-class Listener(Protocol):
-    """A terminal, a log, or nobody."""
 
-    def say(self, text: str) -> None:
+@dataclass(frozen=True)
+class TrainingProgress:
+    """How far a run is, each time it writes a line of metrics."""
+
+    share: float  # of the run that is done, 0 to 1
+    images: int
+    images_per_second: float
+    seconds_left: float
+    losses: Mapping[str, float]  # "update/term"
+    scores: Mapping[str, float]  # empty where the run is not scored
+
+
+class Reporter(Protocol):
+    """A terminal, a log, or a user who wants warnings only."""
+
+    def info(self, text: str) -> None:
         """Something worth knowing."""
 
     def warn(self, text: str) -> None:
         """Something the user should look at."""
 
-    def progress(self, doing: str, share: float) -> None:
-        """The share of ``doing`` that is done, 0 to 1."""
+    def progress(self, task: str, share: float) -> None:
+        """The share of ``task`` that is done, 0 to 1."""
+
+    def training(self, progress: TrainingProgress) -> None:
+        """A line of metrics was written."""

@@ -16,19 +16,19 @@ from genctl.common.errors import BadContent, MissingInput, TooNew
 from genctl.common.files import write_whole
 
 FORMAT = 1
-LARGEST_HEADER = 4 * 1024 * 1024  # bytes of names, shapes and settings
+MAX_HEADER = 4 * 1024 * 1024  # bytes of names, shapes and settings
 
 
-def write(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> str:
-    """Write tensors and JSON-able facts to one file, whole or not at all.
+def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> str:
+    """Write tensors and JSON-able metadata to one file, whole or not at all.
 
     Returns:
         The SHA-256 digest that the file carries.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(facts, sort_keys=True)
+    text = json.dumps(metadata, sort_keys=True)
     digest = _digest(tensors, text)
-    header = {"format": f"genctl {FORMAT}", "facts": text, "sha256": digest}
+    header = {"format": f"genctl {FORMAT}", "metadata": text, "sha256": digest}
     write_whole(path, _in_order(save(tensors, header)))
     return digest
 
@@ -38,10 +38,10 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]
 
     Args:
         path: the file.
-        kind: the value that ``facts["kind"]`` must have.
+        kind: the value that ``metadata["kind"]`` must have.
 
     Returns:
-        The tensors, the facts and the digest of both.
+        The tensors, the metadata and the digest of both.
 
     Raises:
         MissingInput: the file is not there or cannot be read.
@@ -57,19 +57,19 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]
         )
     try:
         tensors = load(content)
-        facts = json.loads(header["facts"])
+        metadata = json.loads(header["metadata"])
     except (SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise BadContent(f"cannot use {path}: damaged: {_short(error)}; get it again") from None
-    digest = _digest(tensors, header["facts"])
+    digest = _digest(tensors, header["metadata"])
     if header.get("sha256") != digest:
         raise BadContent(f"cannot use {path}: SHA-256 mismatch, so it was changed; get it again")
-    if not isinstance(facts, dict):
-        raise BadContent(f"cannot use {path}: its facts are not a JSON object; get it again")
-    if facts.get("kind") != kind:
+    if not isinstance(metadata, dict):
+        raise BadContent(f"cannot use {path}: its metadata are not a JSON object; get it again")
+    if metadata.get("kind") != kind:
         raise BadContent(
-            f"cannot use {path}: it holds a {facts.get('kind')}, not a {kind}; name another file"
+            f"cannot use {path}: it holds a {metadata.get('kind')}, not a {kind}; name another file"
         )
-    return tensors, facts, digest
+    return tensors, metadata, digest
 
 
 def require_finite(tensors: dict[str, Tensor], path: Path) -> None:
@@ -103,7 +103,7 @@ def _content(path: Path) -> tuple[bytes, dict[str, str]]:
             if size < 9:
                 raise BadContent(_truncated(path, "at least 9", size))
             length = int.from_bytes(start[:8], "little")
-            if not 0 < length <= LARGEST_HEADER or start[8:] != b"{":
+            if not 0 < length <= MAX_HEADER or start[8:] != b"{":
                 raise BadContent(
                     f"cannot use {path}: not a safetensors file, and others, as pickles, are never "
                     "opened; give a model.safetensors that genctl wrote"
@@ -138,7 +138,7 @@ def _parsed(header: bytes, path: Path) -> dict[str, Any]:
             f"cannot use {path}: damaged header: {_short(error)}; get it again"
         ) from None
     if not isinstance(found.get("__metadata__", {}), dict):
-        raise BadContent(f"cannot use {path}: damaged header: no facts; get it again")
+        raise BadContent(f"cannot use {path}: damaged header: no metadata; get it again")
     return dict(found)
 
 
@@ -169,8 +169,8 @@ def _in_order(content: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + content[end:]
 
 
-def _digest(tensors: dict[str, Tensor], facts: str) -> str:
-    sha = hashlib.sha256(facts.encode())
+def _digest(tensors: dict[str, Tensor], metadata: str) -> str:
+    sha = hashlib.sha256(metadata.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         sha.update(repr((name, str(tensor.dtype), tuple(tensor.shape))).encode())

@@ -1,4 +1,4 @@
-"""The seam of a condition: what is shown, how it becomes a code, and what that costs."""
+"""The interface of a condition: what the encoder sees, and how it becomes a code."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pydantic import NonNegativeFloat
-
 from genctl.common.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,104 +14,85 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from genctl.data.base import Images, Shape
-    from genctl.data.batch_noise import Draws
+    from genctl.data.batch import Batch
+    from genctl.data.batch_noise import BatchNoise
     from genctl.networks.base import Networks
-    from genctl.objectives.base import Score
-    from genctl.training.batches import Batch
 
 
 @dataclass(frozen=True)
 class Codes:
-    """A batch of conditions as the networks see them."""
+    """The codes of a batch."""
 
-    generator: Tensor  # (B, width)
-    critic: Tensor  # (B, critic's width), without gradient: what the critic is told
-    terms: dict[str, Tensor] = field(default_factory=dict)  # what the encoder lowers besides
+    generator: Tensor  # (B, code_dim)
+    critic: Tensor  # (B, critic_code_dim), no gradient: what the critic is conditioned on
+    terms: dict[str, Tensor] = field(default_factory=dict)  # the encoder's own losses
 
 
 @dataclass(frozen=True)
-class Shown:
-    """The real images of a batch and what is shown beside them."""
+class ConditionedImages:
+    """The real images of a batch, and the images that the encoder sees."""
 
-    real: Tensor  # (B, C, H, W) in [-1, 1]: what the critic shall take for real
-    image: Tensor  # (B, C, H, W) in [-1, 1]: what the encoder looks at
+    real: Tensor  # (B, C, H, W) in [-1, 1]: what the critic sees as real
+    condition_images: Tensor  # (B, C, H, W) in [-1, 1]: what the encoder sees
     labels: Tensor  # (B,) int64
 
 
 class Condition(Settings):
-    """How the generator learns what to draw."""
+    """How the generator is told what to generate."""
 
     kind: str
-    critic_cross_entropy: NonNegativeFloat = 0.0
-    """Weight of the classes of real images in the critic's loss; 0 does not teach it classes.
 
-    A critic that knows the classes sees at once when the generator draws another: Odena et al.
-    2017, with the term for real images alone, since for drawn ones it would cost variety.
-    """
+    if TYPE_CHECKING:  # pydantic does not let a field override a property
 
-    @property
-    @abstractmethod
-    def code_width(self) -> int:
-        """The length of a code; 0 means that there is no condition."""
+        @property
+        def code_dim(self) -> int:
+            """Length of a code; 0 means that there is no condition."""
 
-    def critic_width(self, classes: int) -> int:
-        """The length of what the critic is told."""
-        return self.code_width
-
-    def critic_classes(self, classes: int) -> int:
-        """How many classes the critic learns to name: all of them, unless that has no weight."""
-        return classes if self.critic_cross_entropy else 0
-
-    def critic_terms(self, score: Score, batch: Batch) -> dict[str, Tensor]:
-        """The cross-entropy of the real images' classes."""
-        from torch.nn.functional import cross_entropy
-
-        if not score.classes:
-            return {}
-        loss = cross_entropy(score.class_logits(batch.real), batch.labels)
-        return {"cross_entropy": self.critic_cross_entropy * loss}
+    def critic_code_dim(self, num_classes: int) -> int:
+        """Length of what the critic is conditioned on."""
+        return self.code_dim
 
     def check(self, labelled: bool) -> None:
-        """Refuse data that cannot serve this condition.
+        """Refuse data that this condition cannot use.
 
         Raises:
             ConfigError: naming the setting to change.
         """
 
     @abstractmethod
-    def encoder(self, networks: Networks, shape: Shape, classes: int) -> nn.Module:
-        """The network that turns conditions into codes (B, width)."""
+    def build_encoder(self, networks: Networks, shape: Shape, num_classes: int) -> nn.Module:
+        """The network that turns the encoder's inputs into codes (B, code_dim)."""
 
-    def show(self, images: Images, index: Tensor, draws: Draws) -> Shown:
-        """The real images of a batch, and what is shown with each of them."""
+    def choose_images(self, images: Images, index: Tensor, noise: BatchNoise) -> ConditionedImages:
+        """The images of a training batch, given the indices (B,) that an epoch visits."""
         real = images.floats(index)
-        return Shown(real, real, images.labels[index])
+        return ConditionedImages(real, real, images.labels[index])
 
     @abstractmethod
     def codes(self, encoder: nn.Module, batch: Batch) -> Codes:
-        """The codes of a training batch."""
+        """The codes of a training batch, with noise and the encoder's losses."""
 
     @abstractmethod
-    def looks_at(self, images: Images, index: Tensor) -> Tensor:
-        """What the encoder is shown (B, ...) of the images at ``index``: them, or their labels."""
+    def encoder_inputs(self, images: Images, index: Tensor) -> Tensor:
+        """What the encoder sees of the images at ``index``, (B, ...): them, or their labels."""
 
     @abstractmethod
-    def examples(self, images: Images, count: int) -> Tensor:
-        """What the encoder is shown for the sample grids of a run, up to ``count`` of them."""
+    def example_inputs(self, images: Images, count: int) -> Tensor:
+        """Up to ``count`` encoder inputs for the sample grids of a run."""
 
     @abstractmethod
     def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The code (classes, width) that stands for each class.
+        """One code for each class, (num_classes, code_dim).
 
         Args:
-            encode: what is shown (N, ...) -> codes (N, width).
-            images: the training data.
+            encode: encoder inputs (N, ...) -> codes (N, code_dim).
+            images: the training images.
         """
 
     @abstractmethod
-    def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """Codes (P, width) as frequent as in the training data, which noise is drawn around."""
+    def training_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
+        """The codes (M, code_dim) of some training images, which ``random_codes`` draws from."""
 
     @abstractmethod
-    def noise(self, typical: Tensor, count: int, random: torch.Generator) -> Tensor:
-        """Codes (count, width) that stand for no condition in particular."""
+    def random_codes(self, training_codes: Tensor, count: int, rng: torch.Generator) -> Tensor:
+        """Codes (count, code_dim) of no condition in particular."""

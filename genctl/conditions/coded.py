@@ -1,4 +1,4 @@
-"""What a condition with a code has in common, whether a label or an image is shown."""
+"""What conditions with a code have in common, whether the encoder sees a label or an image."""
 
 from __future__ import annotations
 
@@ -16,77 +16,72 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from genctl.data.base import Images
-    from genctl.training.batches import Batch
+    from genctl.data.batch import Batch
 
-TYPICAL = 512  # codes that a model keeps to draw noise around
+NUM_TRAINING_CODES = 512
+"""Codes of training images that a model file keeps for ``noise`` to draw from."""
 
 
 class Coded(Condition):
-    """Codes lie on a sphere; noise is a code from the distribution that training codes have."""
+    """Codes lie on a sphere; noise is a code drawn from those of the training images."""
 
-    width: PositiveInt = Field(default=64, le=4096)
+    code_dim: PositiveInt = Field(default=64, le=4096)
     """Length of a code."""
-    jitter: NonNegativeFloat = 0.2
-    """Standard deviation of what is added to a code in training.
+    code_noise: NonNegativeFloat = 0.2
+    """Standard deviation of the noise added to codes in training.
 
-    An exact code would be the key to one image, which the critic could learn by heart.
+    Without it a code identifies one training image, which the critic could memorize.
     """
 
-    critic_cross_entropy: NonNegativeFloat = 1.0
-    """Weight of the classes of real images in the critic's loss; 0 does not teach it classes."""
+    def critic_code_dim(self, num_classes: int) -> int:
+        """The code and a one-hot class."""
+        return self.code_dim + self.critic_classes(num_classes)
 
-    @property
-    def code_width(self) -> int:
-        """The length of a code."""
-        return self.width
-
-    def critic_width(self, classes: int) -> int:
-        """The code, and a place for each class that the critic is told."""
-        return self.width + self.told_classes(classes)
-
-    def told_classes(self, classes: int) -> int:
-        """How many classes the critic is told apart, besides the code."""
-        return classes
+    def critic_classes(self, num_classes: int) -> int:
+        """How many classes the critic is conditioned on, besides the code."""
+        return num_classes
 
     @abstractmethod
-    def look(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The plain codes (B, width) of what ``batch`` shows, and what the encoder lowers."""
+    def encode(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The codes (B, code_dim) of a batch without noise, and the encoder's losses."""
 
     def codes(self, encoder: nn.Module, batch: Batch) -> Codes:
-        """The plain codes, jittered, and for the critic the classes too.
+        """Codes with noise; for the critic also the one-hot class.
 
-        The critic's are cut off from the gradient: through them the encoder could please the
-        critic without any image getting better.
+        The critic's codes carry no gradient: the encoder could satisfy the critic through them
+        without any image getting better.
         """
         import torch
 
-        from genctl.networks.layers.normalize import to_sphere
+        from genctl.networks.layers.normalize import normalize
 
-        code, terms = self.look(encoder, batch)
-        jitter = batch.draws.normal("code", self.width)
-        code = to_sphere(code + self.jitter * jitter)
-        classes = torch.arange(self.told_classes(batch.classes), device=batch.labels.device)
-        # As long as the code, so that neither drowns the other.
-        told = (batch.labels[:, None] == classes) * self.width**0.5
-        return Codes(code, torch.cat([code.detach(), told], dim=1), terms)
+        code, terms = self.encode(encoder, batch)
+        noise = batch.noise.normal("code", self.code_dim)
+        code = normalize(code + self.code_noise * noise)
+        classes = torch.arange(self.critic_classes(batch.num_classes), device=batch.labels.device)
+        # Scaled to the length of a code, so that neither drowns out the other.
+        one_hot = (batch.labels[:, None] == classes) * self.code_dim**0.5
+        return Codes(code, torch.cat([code.detach(), one_hot], dim=1), terms)
 
-    def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The codes of some training images from all over the data, which may be sorted."""
+    def training_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
+        """The codes of randomly chosen training images; the data may be sorted."""
         import torch
 
-        from genctl.common.rng import generator
+        from genctl.common.rng import torch_rng
 
-        order = torch.randperm(len(images), generator=generator(0, "typical"))
-        return encode(self.looks_at(images, order[:TYPICAL].to(images.device)))
+        order = torch.randperm(len(images), generator=torch_rng(0, "typical"))
+        index = order[:NUM_TRAINING_CODES].to(images.device)
+        return encode(self.encoder_inputs(images, index))
 
-    def noise(self, typical: Tensor, count: int, random: torch.Generator) -> Tensor:
-        """Typical codes drawn at random, jittered as in training.
+    def random_codes(self, training_codes: Tensor, count: int, rng: torch.Generator) -> Tensor:
+        """Randomly chosen training codes, with noise as in training.
 
-        Codes spread evenly over the sphere would lie far from all that the generator has seen.
+        Codes drawn uniformly from the sphere would lie far from all that the generator has seen:
+        they gave an FID of 4 to 5, where these give 0.2 (docs/measurements.md).
         """
         import torch
 
-        from genctl.networks.layers.normalize import to_sphere
+        from genctl.networks.layers.normalize import normalize
 
-        chosen = typical[torch.randint(len(typical), (count,), generator=random)]
-        return to_sphere(chosen + self.jitter * torch.randn(chosen.shape, generator=random))
+        chosen = training_codes[torch.randint(len(training_codes), (count,), generator=rng)]
+        return normalize(chosen + self.code_noise * torch.randn(chosen.shape, generator=rng))

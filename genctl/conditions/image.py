@@ -1,10 +1,10 @@
-"""An image is shown: an encoder turns it into a code, and learns together with the generator.
+"""Conditioned on an image: an encoder turns it into a code, and is trained with the generator.
 
-The real image that the critic sees beside a shown one is its *partner*. With ``partner: class``
-that is another image of the same class, so the code can only say which class it is and the
-variety within a class must come from z. With ``partner: instance`` it is the shown image, shifted,
-scaled and turned a little, which needs no labels. Compare Casanova et al. 2021 (IC-GAN), whose
-partner is a neighbour in the space of a fixed encoder.
+The encoder never sees the real image itself that the critic sees. With ``pairing: class`` it sees
+another image of the same class, so that the code can only say which class it is, and z has to
+supply the variety within the class. With ``pairing: instance`` both are random affine
+transformations of one image, which needs no labels. Compare Casanova et al. 2021 (IC-GAN), where
+the real image is a neighbour in the feature space of a fixed encoder.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import NonNegativeFloat
 
 from genctl.common.errors import ConfigError
-from genctl.conditions.base import Shown
+from genctl.common.settings import Settings
+from genctl.conditions.base import ConditionedImages
 from genctl.conditions.coded import Coded
 
 if TYPE_CHECKING:
@@ -23,92 +24,95 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from genctl.data.base import Images, Shape
-    from genctl.data.batch_noise import Draws
+    from genctl.data.batch import Batch
+    from genctl.data.batch_noise import BatchNoise
     from genctl.networks.base import Networks
-    from genctl.training.batches import Batch
+
+IMAGES_PER_CLASS = 256
+"""Images whose mean code becomes the code of their class."""
 
 
-IMAGES_PER_CLASS = 256  # images that the code of a class is the mean of
+class Augment(Settings):
+    """Random affine transformations of the images that the encoder sees."""
+
+    degrees: NonNegativeFloat = 10.0
+    """Largest rotation either way, in degrees."""
+    translate: NonNegativeFloat = 0.06
+    """Largest shift along either axis, as a fraction of the side."""
+    scale: NonNegativeFloat = 0.1
+    """Largest change of size; 0.1 is ten per cent."""
+
+    def transform(self, images: Tensor, noise: BatchNoise, purpose: str) -> Tensor:
+        """Transform images (B, C, H, W) with the random numbers of ``purpose``."""
+        from genctl.networks.layers.random_affine import random_affine
+
+        uniform = noise.uniform(purpose, 4)
+        return random_affine(images, self.degrees, self.translate, self.scale, uniform)
 
 
 class Image(Coded):
-    """x = G(z, E(c)) for a shown image c."""
+    """x = G(z, E(c)) for an image c."""
 
     kind: Literal["image"] = "image"
-    partner: Literal["class", "instance"] = "class"
-    """What the critic sees as real beside a shown image."""
-    cross_entropy: NonNegativeFloat = 1.0
-    """Weight of the class cross-entropy that trains the encoder besides the game."""
-    shift: NonNegativeFloat = 0.06
-    """Largest shift of a moved image, as a share of its side."""
-    scale: NonNegativeFloat = 0.1
-    """Largest change of size of a moved image; 0.1 is a tenth."""
-    turn: NonNegativeFloat = 10.0
-    """Largest turn of a moved image, in degrees."""
+    pairing: Literal["class", "instance"] = "class"
+    """Which real image the critic sees for the encoder's: `class`, another image of its class;
+    `instance`, the same image, transformed anew."""
+    cross_entropy_weight: NonNegativeFloat = 1.0
+    """Weight of the classification loss that trains the encoder besides the GAN loss."""
+    augment: Augment = Augment()
+    """Random affine transformations of the images that the encoder sees."""
 
     def check(self, labelled: bool) -> None:
         """Refuse to pair by class where there are none."""
-        if not labelled and self.partner == "class":
+        if not labelled and self.pairing == "class":
             raise ConfigError(
-                ["condition.partner: class needs data with labels; set condition.partner=instance"]
+                ["condition.pairing: class needs data with labels; set condition.pairing=instance"]
             )
 
-    def encoder(self, networks: Networks, shape: Shape, classes: int) -> nn.Module:
-        """The family's encoder, its code on the sphere, and a head for the classes."""
+    def build_encoder(self, networks: Networks, shape: Shape, num_classes: int) -> nn.Module:
+        """The family's encoder, normalized codes, and a linear classifier."""
         from genctl.networks.layers.encoders import ImageEncoder
 
-        return ImageEncoder(networks.encoder(shape, self.width), self.width, classes)
+        body = networks.build_encoder(shape, self.code_dim)
+        return ImageEncoder(body, self.code_dim, num_classes)
 
-    def show(self, images: Images, index: Tensor, draws: Draws) -> Shown:
-        """Pair each shown image with what the critic shall take for real.
+    def choose_images(self, images: Images, index: Tensor, noise: BatchNoise) -> ConditionedImages:
+        """Pair each image that the encoder sees with a real image for the critic.
 
-        The encoder always sees a moved image, which teaches it to read more than the training set.
+        The encoder always sees transformed images, so that it generalizes beyond the training set.
         """
-        from genctl.networks.layers.random_affine import move
-
-        shown = images.floats(index)
-        if self.partner == "class":
-            partners = images.partners(index, draws.uniform("partner"))
+        originals = images.floats(index)
+        if self.pairing == "class":
+            partners = images.random_same_class(index, noise.uniform("partner"))
             real = images.floats(partners)
         else:
-            real = move(shown, self.shift, self.scale, self.turn, draws.uniform("partner", 4))
-        moved = move(shown, self.shift, self.scale, self.turn, draws.uniform("move", 4))
-        return Shown(real, moved, images.labels[index])
+            real = self.augment.transform(originals, noise, "partner")
+        condition_images = self.augment.transform(originals, noise, "move")
+        return ConditionedImages(real, condition_images, images.labels[index])
 
-    def told_classes(self, classes: int) -> int:
-        """All of them where any image of the class may be the partner."""
-        return classes if self.partner == "class" else 0
+    def critic_classes(self, num_classes: int) -> int:
+        """All classes where the real image may be any image of the class."""
+        return num_classes if self.pairing == "class" else 0
 
-    def look(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The codes of the shown images, and the cross-entropy of their classes."""
+    def encode(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The codes of the images, and the cross-entropy of their classes."""
         from torch.nn.functional import cross_entropy
 
         from genctl.networks.layers.encoders import ImageEncoder
 
         assert isinstance(encoder, ImageEncoder)
-        code, logits = encoder.look(batch.shown)
+        code = encoder(batch.condition_images)
+        logits = encoder.classify(code)
         if not logits.shape[1]:
             return code, {}
-        return code, {"cross_entropy": self.cross_entropy * cross_entropy(logits, batch.labels)}
+        loss = self.cross_entropy_weight * cross_entropy(logits, batch.labels)
+        return code, {"cross_entropy": loss}
 
-    def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The mean code of some images of each class; of any where a class has none."""
-        import torch
-
-        from genctl.networks.layers.normalize import to_sphere
-
-        means = [torch.empty(0, self.width)]
-        for label in range(len(images.classes)):
-            own = (images.labels == label).nonzero()[:IMAGES_PER_CLASS, 0]
-            shown = images.floats(own if len(own) else slice(0, IMAGES_PER_CLASS))
-            means.append(encode(shown).mean(dim=0, keepdim=True))
-        return to_sphere(torch.cat(means))
-
-    def looks_at(self, images: Images, index: Tensor) -> Tensor:
+    def encoder_inputs(self, images: Images, index: Tensor) -> Tensor:
         """The images themselves."""
         return images.floats(index)
 
-    def examples(self, images: Images, count: int) -> Tensor:
+    def example_inputs(self, images: Images, count: int) -> Tensor:
         """The first image of each of the first classes; without classes, the first images."""
         import torch
 
@@ -117,3 +121,16 @@ class Image(Coded):
         labels = images.labels.cpu()
         present = labels.unique()[:count]
         return images.floats(torch.stack([(labels == label).nonzero()[0, 0] for label in present]))
+
+    def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
+        """The mean code of some images of each class; of any images where a class has none."""
+        import torch
+
+        from genctl.networks.layers.normalize import normalize
+
+        means = [torch.empty(0, self.code_dim)]
+        for label in range(len(images.classes)):
+            members = (images.labels == label).nonzero()[:IMAGES_PER_CLASS, 0]
+            chosen = images.floats(members if len(members) else slice(0, IMAGES_PER_CLASS))
+            means.append(encode(chosen).mean(dim=0, keepdim=True))
+        return normalize(torch.cat(means))

@@ -1,4 +1,4 @@
-"""A label is shown: every class has a code of its own, learned with the generator."""
+"""Conditioned on a label: every class has a code of its own, learned with the generator."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from genctl.data.base import Images, Shape
+    from genctl.data.batch import Batch
     from genctl.networks.base import Networks
-    from genctl.training.batches import Batch
 
 
 class Label(Coded):
@@ -26,31 +26,31 @@ class Label(Coded):
         """Refuse data without labels."""
         if not labelled:
             raise ConfigError(
-                ["condition.kind: label needs data with labels; use `image` with partner: instance"]
+                ["condition.kind: label needs data with labels; use `image` with pairing: instance"]
             )
 
-    def encoder(self, networks: Networks, shape: Shape, classes: int) -> nn.Module:
-        """A table of codes."""
+    def build_encoder(self, networks: Networks, shape: Shape, num_classes: int) -> nn.Module:
+        """An embedding table."""
         from genctl.networks.layers.encoders import LabelEncoder
 
-        return LabelEncoder(classes, self.width)
+        return LabelEncoder(num_classes, self.code_dim)
 
-    def look(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def encode(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The codes of the labels."""
         return encoder(batch.labels), {}
 
-    def looks_at(self, images: Images, index: Tensor) -> Tensor:
-        """Their labels."""
+    def encoder_inputs(self, images: Images, index: Tensor) -> Tensor:
+        """The labels of the images."""
         return images.labels[index]
 
-    def examples(self, images: Images, count: int) -> Tensor:
+    def example_inputs(self, images: Images, count: int) -> Tensor:
         """The first classes."""
         import torch
 
         return torch.arange(min(count, len(images.classes)))
 
     def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The rows of the table."""
+        """The rows of the embedding table."""
         import torch
 
         return encode(torch.arange(len(images.classes)))

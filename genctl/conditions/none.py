@@ -1,4 +1,4 @@
-"""No condition: codes of width 0, so that nothing has to ask whether there is one."""
+"""No condition: codes of length 0, so that nothing has to ask whether there is one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from genctl.data.base import Images, Shape
+    from genctl.data.batch import Batch
     from genctl.networks.base import Networks
-    from genctl.training.batches import Batch
 
 
 class NoCondition(Condition):
@@ -23,45 +23,45 @@ class NoCondition(Condition):
     kind: Literal["none"] = "none"
 
     @property
-    def code_width(self) -> int:
+    def code_dim(self) -> int:
         """0."""
         return 0
 
-    def encoder(self, networks: Networks, shape: Shape, classes: int) -> nn.Module:
+    def build_encoder(self, networks: Networks, shape: Shape, num_classes: int) -> nn.Module:
         """A network without parameters."""
         from torch import nn
 
         return nn.Identity()
 
     def codes(self, encoder: nn.Module, batch: Batch) -> Codes:
-        """Nothing, for the generator and for the critic."""
-        nothing = batch.noise.new_empty(len(batch.noise), 0)
-        return Codes(nothing, nothing)
+        """Empty codes."""
+        empty = batch.z.new_empty(len(batch.z), 0)
+        return Codes(empty, empty)
 
-    def looks_at(self, images: Images, index: Tensor) -> Tensor:
-        """Nothing."""
+    def encoder_inputs(self, images: Images, index: Tensor) -> Tensor:
+        """Empty inputs."""
         import torch
 
         return torch.empty(len(index), 0)
 
-    def examples(self, images: Images, count: int) -> Tensor:
-        """Nothing, ``count`` times."""
+    def example_inputs(self, images: Images, count: int) -> Tensor:
+        """Empty inputs."""
         import torch
 
         return torch.empty(count, 0)
 
     def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """Nothing for each class."""
+        """Empty codes."""
         import torch
 
         return torch.empty(len(images.classes), 0)
 
-    def typical_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """One, and it says nothing."""
+    def training_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
+        """One empty code."""
         import torch
 
         return torch.empty(1, 0)
 
-    def noise(self, typical: Tensor, count: int, random: torch.Generator) -> Tensor:
-        """Nothing, ``count`` times."""
-        return typical[:1].expand(count, 0)
+    def random_codes(self, training_codes: Tensor, count: int, rng: torch.Generator) -> Tensor:
+        """Empty codes."""
+        return training_codes[:1].expand(count, 0)

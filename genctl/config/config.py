@@ -71,7 +71,7 @@ def read_source(source: str) -> str:
     """The text of the file or preset called ``source``; of an overlong one, the beginning."""
     try:
         with Path(source).open(encoding="utf-8") as file:
-            return file.read(yaml_source.LARGEST_FILE + 1)
+            return file.read(yaml_source.MAX_FILE + 1)
     except UnicodeDecodeError as error:
         raise ConfigError([f"{source}: is not UTF-8 text: {error.reason}"]) from None
     except IsADirectoryError:
@@ -140,12 +140,14 @@ def differences(old: Config, new: Config) -> list[str]:
 
 
 def flatten(values: dict[str, Any]) -> dict[str, Any]:
-    """``{"training": {"seed": 1}}`` as ``{"training.seed": 1}``."""
-    return {
-        f"{section}.{key}": value
-        for section, settings in values.items()
-        for key, value in settings.items()
-    }
+    """``{"training": {"seed": 1}}`` as ``{"training.seed": 1}``, at any depth."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{name}": inner for name, inner in flatten(value).items()}
+        else:
+            flat[key] = value
+    return flat
 
 
 def schema() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The settings of scoring during training."""
+"""The settings of scores during training."""
 
 from pydantic import Field, NonNegativeInt
 
@@ -6,9 +6,9 @@ from genctl.common.settings import Settings
 
 
 class EvaluationSettings(Settings):
-    """How often a run is scored, and on how much."""
+    """How often a run is scored, and on how many images."""
 
     every: NonNegativeInt = 0
-    """Images from one score to the next; 0 never scores and keeps the last weights as the model."""
-    samples: int = Field(default=2000, ge=100, le=100_000)
-    """Images drawn for a score."""
+    """Images from one score to the next; 0 never scores, and the last weights are the model."""
+    num_samples: int = Field(default=2000, ge=100, le=100_000)
+    """Generated images for each score."""

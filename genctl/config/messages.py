@@ -103,24 +103,38 @@ def _meant(place: Place, value: Any, sections: Sections) -> str:
         return _elsewhere(key, sections) or _near(key, sections.model_fields)
     section = str(place[0])
     kinds = kinds_of(sections, section)
-    others = [kind for kind, settings in kinds.items() if key in settings.model_fields]
-    if others:
-        return f" of kind {value[section]['kind']}; it belongs to {', '.join(others)}"
     own = kinds[value[section]["kind"]] if kinds else _settings(section, sections)
-    return _elsewhere(key, sections) or _near(key, own.model_fields)
+    for name in place[1:-1]:
+        own = _settings(str(name), own)
+    if key in own.model_fields:
+        return ""
+    others = [kind for kind, settings in kinds.items() if key in settings.model_fields]
+    if others and len(place) == 2:
+        return f" of kind {value[section]['kind']}; it belongs to {', '.join(others)}"
+    near = _near(key, own.model_fields)
+    return _elsewhere(key, sections) or near
 
 
 def _elsewhere(key: str, sections: Sections) -> str:
     """Points to the same word in another section."""
     for section in sections.model_fields:
         answers = list(kinds_of(sections, section).values()) or [_settings(section, sections)]
-        if any(key in settings.model_fields for settings in answers):
-            return f"; did you mean {section}.{key}?"
+        for settings in answers:
+            if key in settings.model_fields:
+                return f"; did you mean {section}.{key}?"
+            for name, field in settings.model_fields.items():
+                if _is_settings(field.annotation) and key in _settings(name, settings).model_fields:
+                    return f"; did you mean {section}.{name}.{key}?"
     return ""
 
 
-def _settings(section: str, sections: Sections) -> Sections:
-    settings = sections.model_fields[section].annotation
+def _is_settings(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Settings)
+
+
+def _settings(name: str, sections: Sections) -> Sections:
+    """The class of the settings that a field holds."""
+    settings = sections.model_fields[name].annotation
     assert isinstance(settings, type)
     assert issubclass(settings, Settings)
     return settings

@@ -14,9 +14,9 @@ import yaml
 
 from genctl.common.errors import ConfigError
 
-LARGEST_FILE = 64 * 1024  # characters; the longest sensible config has a few thousand
-DEEPEST_NESTING = 20
-MOST_VALUES = 10_000  # counted after aliases are followed
+MAX_FILE = 64 * 1024  # characters; the longest sensible config has a few thousand
+MAX_NESTING = 20
+MAX_VALUES = 10_000  # counted after aliases are followed
 
 # What no path and no word of a config contains, and what a terminal would obey.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -148,8 +148,8 @@ class _Reader:
         return ConfigError([str(Problem(self.origin(line), text))])
 
     def document(self, text: str) -> Document:
-        if len(text) > LARGEST_FILE:
-            raise self.refusal(0, f"holds more than {LARGEST_FILE:,} characters; no config does")
+        if len(text) > MAX_FILE:
+            raise self.refusal(0, f"holds more than {MAX_FILE:,} characters; no config does")
         try:
             self.refuse_tags_and_depth(text)
             node = yaml.compose(text, Loader=_Loader)
@@ -175,8 +175,8 @@ class _Reader:
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
-            if depth > DEEPEST_NESTING:
-                raise self.refusal(line, f"nested more than {DEEPEST_NESTING} levels deep")
+            if depth > MAX_NESTING:
+                raise self.refusal(line, f"nested more than {MAX_NESTING} levels deep")
             tag = getattr(event, "tag", None)
             if tag is not None:
                 raise self.refusal(line, f"the tag {tag!r} is not allowed; write plain values")
@@ -185,12 +185,12 @@ class _Reader:
         line = node.start_mark.line + 1
         self.origins.setdefault(place, self.origin(line))
         self.values += 1
-        if self.values > MOST_VALUES:
-            raise self.refusal(line, f"aliases expand to more than {MOST_VALUES:,} values")
+        if self.values > MAX_VALUES:
+            raise self.refusal(line, f"aliases expand to more than {MAX_VALUES:,} values")
         if node in around:
             raise self.refusal(line, "an alias refers to what contains it")
-        if len(around) > DEEPEST_NESTING:  # a chain of aliases is deeper than the text looks
-            raise self.refusal(line, f"nested more than {DEEPEST_NESTING} levels deep")
+        if len(around) > MAX_NESTING:  # a chain of aliases is deeper than the text looks
+            raise self.refusal(line, f"nested more than {MAX_NESTING} levels deep")
         if isinstance(node, yaml.MappingNode):
             return self.read_mapping(node, place, (*around, node))
         if isinstance(node, yaml.SequenceNode):

@@ -69,7 +69,7 @@ class Images:
 
         return to_floats(self.pixels[index])
 
-    def partners(self, index: Tensor, share: Tensor) -> Tensor:
+    def random_same_class(self, index: Tensor, share: Tensor) -> Tensor:
         """For each image at ``index`` (B,) the index (B,) of another image of its class.
 
         An image that is alone in its class is its own partner. ``share`` (B,) in [0, 1) says

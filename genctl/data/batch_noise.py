@@ -6,63 +6,68 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genctl.common.rng import generator
+from genctl.common.rng import torch_rng
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Numbers that a purpose asked for, and how they were drawn."""
+class _Entry:
+    """The numbers drawn for one purpose, and how to draw them again."""
 
     draw: Callable[..., Tensor]
     size: tuple[int, ...]
     numbers: Tensor  # on the device
 
 
-class Draws:
-    """Numbers for each image of a batch: a function of (seed, purpose, number of the batch).
+class BatchNoise:
+    """Random numbers for each image of a batch: a function of (seed, purpose, batch number).
 
     Args:
-        seed: of the run.
-        number: of the batch.
-        count: images in the batch.
-        device: where the numbers are wanted.
-        rows: the images of the batch that are wanted; the others belong to other processes.
+        seed: the run's seed.
+        number: the number of the batch.
+        batch_size: images in the whole batch.
+        device: where the numbers are needed.
+        rows: the rows of the batch that this process computes.
     """
 
     def __init__(
-        self, seed: int, number: int, count: int, device: torch.device, rows: slice = slice(None)
+        self,
+        seed: int,
+        number: int,
+        batch_size: int,
+        device: torch.device,
+        rows: slice = slice(None),
     ) -> None:
-        self.seed, self.number, self.count, self.device = seed, number, count, device
-        self.rows = rows
-        self._drawn: dict[str, Drawn] = {}
+        self.seed, self.number, self.batch_size = seed, number, batch_size
+        self.device, self.rows = device, rows
+        self._entries: dict[str, _Entry] = {}
 
     def normal(self, purpose: str, *size: int) -> Tensor:
-        """(B, *size) from N(0, I); always the same for one purpose."""
+        """(B, *size) from N(0, I); the same numbers whenever the same purpose asks again."""
         return self._numbers(torch.randn, purpose, size)
 
     def uniform(self, purpose: str, *size: int) -> Tensor:
-        """(B, *size) evenly from [0, 1); always the same for one purpose."""
+        """(B, *size) from U[0, 1); the same numbers whenever the same purpose asks again."""
         return self._numbers(torch.rand, purpose, size)
 
-    def move_on(self, number: int) -> None:
-        """Become the draws of another batch, in the memory that these ones lie in."""
+    def advance(self, number: int) -> None:
+        """Draw the numbers of another batch into the memory of these."""
         self.number = number
-        for purpose, drawn in self._drawn.items():
-            send(self._fresh(drawn.draw, purpose, drawn.size), drawn.numbers)
+        for purpose, entry in self._entries.items():
+            copy_to_device(self._draw(entry.draw, purpose, entry.size), entry.numbers)
 
     def _numbers(self, draw: Callable[..., Tensor], purpose: str, size: tuple[int, ...]) -> Tensor:
-        if purpose not in self._drawn:
-            numbers = self._fresh(draw, purpose, size).to(self.device)
-            self._drawn[purpose] = Drawn(draw, size, numbers)
-        return self._drawn[purpose].numbers
+        if purpose not in self._entries:
+            numbers = self._draw(draw, purpose, size).to(self.device)
+            self._entries[purpose] = _Entry(draw, size, numbers)
+        return self._entries[purpose].numbers
 
-    def _fresh(self, draw: Callable[..., Tensor], purpose: str, size: tuple[int, ...]) -> Tensor:
-        random = generator(self.seed, purpose, self.number)
-        return draw(self.count, *size, generator=random)[self.rows]
+    def _draw(self, draw: Callable[..., Tensor], purpose: str, size: tuple[int, ...]) -> Tensor:
+        rng = torch_rng(self.seed, purpose, self.number)
+        return draw(self.batch_size, *size, generator=rng)[self.rows]
 
 
-def send(host: Tensor, place: Tensor) -> None:
-    """Fill a tensor of any device from one on the CPU, without waiting for the device."""
-    if place.is_cuda:
-        host = host.pin_memory()
-    place.copy_(host, non_blocking=True)
+def copy_to_device(source: Tensor, target: Tensor) -> None:
+    """Copy a CPU tensor into a tensor on any device, without waiting for the device."""
+    if target.is_cuda:
+        source = source.pin_memory()
+    target.copy_(source, non_blocking=True)

@@ -9,7 +9,7 @@ from genctl.data.base import Shape
 if TYPE_CHECKING:
     from torch import Tensor
 
-LARGEST_MARGIN = 4  # pixels on each side
+MAX_MARGIN = 4  # pixels on each side
 
 
 def fit(pixels: Tensor, shape: Shape) -> Tensor:
@@ -34,13 +34,13 @@ def set_channels(pixels: Tensor, channels: int) -> Tensor:
 
 
 def resize(pixels: Tensor, size: int) -> Tensor:
-    """Pad by up to ``LARGEST_MARGIN`` on each side, else interpolate."""
+    """Pad by up to ``MAX_MARGIN`` on each side, else interpolate."""
     from torch.nn.functional import interpolate, pad
 
     missing = size - pixels.shape[-1]
     if missing == 0:
         return pixels
-    if 0 < missing <= 2 * LARGEST_MARGIN and missing % 2 == 0:
+    if 0 < missing <= 2 * MAX_MARGIN and missing % 2 == 0:
         return pad(pixels, (missing // 2,) * 4)
     floats = interpolate(pixels.float(), size=(size, size), mode="bicubic", antialias=True)
     return floats.round().clamp(0, 255).byte()

@@ -16,7 +16,7 @@ from genctl.common.errors import BadContent, GenctlError, MissingInput
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 GROUND = 64  # level of what lies between the pictures of a grid
-MOST_PIXELS = 50_000_000  # refused before decoding; a large camera's picture passes
+MAX_PIXELS = 50_000_000  # refused before decoding; a large camera's picture passes
 
 
 def to_bytes(images: Tensor) -> Tensor:
@@ -44,10 +44,10 @@ def read_picture(path: Path) -> Image.Image:
             warnings.simplefilter("ignore")  # of small damage, that the picture survives
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as picture:
-                if picture.width * picture.height > MOST_PIXELS:
+                if picture.width * picture.height > MAX_PIXELS:
                     raise BadContent(
                         f"cannot use {path}: {picture.width}x{picture.height} pixels are more "
-                        f"than {MOST_PIXELS:,}; make it smaller"
+                        f"than {MAX_PIXELS:,}; make it smaller"
                     )
                 picture.load()
                 return _plain(ImageOps.exif_transpose(picture))

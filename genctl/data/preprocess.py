@@ -22,30 +22,30 @@ from genctl.data.fit import resize
 from genctl.data.pictures import pixels_of
 
 INK = 64  # levels from the background at which a pixel counts as content
-SMALLEST_EXTENT = 0.1  # of the image's side
+MIN_EXTENT = 0.1  # of the image's side
 SAMPLE = 2000  # images that the frame is read from
-SMALLEST_SCAN = 128  # pixels on the shorter side; from there on grain is looked for
-LARGEST_SIDE = 2048  # pixels; more say nothing about content that ends as 256 or fewer
+MIN_SCAN = 128  # pixels on the shorter side; from there on grain is looked for
+MAX_SIDE = 2048  # pixels; more say nothing about content that ends as 256 or fewer
 
 
 @dataclass(frozen=True)
-class Framing:
+class Preprocessing:
     """The frame of a data set's images; ``background`` is None for photographs."""
 
     # The limits are for what a stranger's model file claims.
     source_size: Annotated[int, Field(ge=0)] = 0  # padded, not resized; 0 for none
     background: Annotated[int, Field(ge=0, le=255)] | None = None
-    extent: Annotated[float, Field(ge=SMALLEST_EXTENT, le=1)] = 1.0  # longer side of the content
+    extent: Annotated[float, Field(ge=MIN_EXTENT, le=1)] = 1.0  # longer side of the content
     by_mass: bool = False  # centred by centre of mass, else by bounding box
 
 
-def read_framing(images: Images, source_size: int) -> Framing:
+def fit_preprocessing(images: Images, source_size: int) -> Preprocessing:
     """Read the frame off a data set."""
     grey = images.pixels[:SAMPLE].float().mean(dim=1).cpu()  # (N, H, W)
     border = torch.cat([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], dim=1)
     background = int(border.median())
     if ((border - background).abs() < INK).float().mean() < 0.7:
-        return Framing(source_size)
+        return Preprocessing(source_size)
     ink = (grey - background).abs()
     extents, centres = [], []
     for image in ink.numpy():
@@ -54,31 +54,33 @@ def read_framing(images: Images, source_size: int) -> Framing:
             extents.append(max(box[2] - box[0], box[3] - box[1]) / len(image))
             centres.append(np.array(_mass(image)) / len(image))
     if not extents:
-        return Framing(source_size)
+        return Preprocessing(source_size)
     spread = float(np.std(centres, axis=0).mean())
-    return Framing(
-        source_size, background, max(float(np.median(extents)), SMALLEST_EXTENT), spread < 0.02
+    return Preprocessing(
+        source_size, background, max(float(np.median(extents)), MIN_EXTENT), spread < 0.02
     )
 
 
-def frame(picture: Image.Image, shape: Shape, framing: Framing) -> tuple[Tensor, list[str]]:
+def preprocess(
+    picture: Image.Image, shape: Shape, preprocessing: Preprocessing
+) -> tuple[Tensor, list[str]]:
     """Bring ``picture`` into the frame: (C, H, W) uint8 and what had to be done, in words."""
     notes: list[str] = []
-    if framing.background is not None and _is_inverted(picture, framing.background):
+    if preprocessing.background is not None and _is_inverted(picture, preprocessing.background):
         picture = ImageOps.invert(picture)
         found, learned = ("dark on light", "light on dark")[
-            :: 1 if framing.background < 128 else -1
+            :: 1 if preprocessing.background < 128 else -1
         ]
         notes.append(f"{found} where the model learned {learned}: inverted")
     if picture.size == (shape.size, shape.size):
         return pixels_of(picture, shape.channels), notes
-    if picture.size == (framing.source_size, framing.source_size):
+    if picture.size == (preprocessing.source_size, preprocessing.source_size):
         return resize(pixels_of(picture, shape.channels)[None], shape.size)[0], notes
-    if max(picture.size) > LARGEST_SIDE:
+    if max(picture.size) > MAX_SIDE:
         picture = picture.copy()
-        picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-    if framing.background is not None and shape.channels == 1:
-        picture = _center(picture, shape.size, framing, framing.background)
+        picture.thumbnail((MAX_SIDE, MAX_SIDE))
+    if preprocessing.background is not None and shape.channels == 1:
+        picture = _center(picture, shape.size, preprocessing, preprocessing.background)
     square = ImageOps.fit(picture, (shape.size, shape.size), Image.Resampling.LANCZOS)
     return pixels_of(square, shape.channels), notes
 
@@ -92,10 +94,12 @@ def _border_level(picture: Image.Image) -> float:
     return float(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
 
 
-def _center(picture: Image.Image, size: int, framing: Framing, background: int) -> Image.Image:
+def _center(
+    picture: Image.Image, size: int, preprocessing: Preprocessing, background: int
+) -> Image.Image:
     """Find the content, and look at it through the window that gives it its usual extent."""
     light = picture.convert("L")
-    if min(light.size) >= SMALLEST_SCAN:  # where no stroke is so thin that this would remove it
+    if min(light.size) >= MIN_SCAN:  # where no stroke is so thin that this would remove it
         light = light.filter(ImageFilter.MedianFilter(3))
     grey = np.asarray(light, dtype=np.float32)
     ink = np.abs(grey - _paper(grey))
@@ -107,8 +111,8 @@ def _center(picture: Image.Image, size: int, framing: Framing, background: int) 
     # Stretched, so that a grey scan has the contrast of the training images, and no grain.
     left, top, right, bottom = box
     content = ((ink[top:bottom, left:right] - grain) / (strongest - grain)).clip(0, 1)
-    x, y = _mass(content) if framing.by_mass else (content.shape[1] / 2, content.shape[0] / 2)
-    side = max(content.shape) / framing.extent
+    x, y = _mass(content) if preprocessing.by_mass else (content.shape[1] / 2, content.shape[0] / 2)
+    side = max(content.shape) / preprocessing.extent
     margin = math.ceil(side / 2)
     canvas = Image.fromarray(np.pad((content * 255).astype(np.uint8), margin))
     # A window between pixels: rounding would move a small digit by a visible part of its stroke.

@@ -27,14 +27,14 @@ class StackedMnist(Mnist):
         """Each training digit once in each colour; 25,600 triples of held-out digits."""
         import torch
 
-        from genctl.common.rng import generator
+        from genctl.common.rng import torch_rng
 
         grey = Mnist(root=self.root, image_size=self.image_size).load(split)
         count = len(grey) if split == "train" else HELD_OUT
 
         def order(colour: int) -> Tensor:
             """Every digit once, then every digit again in another order."""
-            random = generator(0, "stack", split, colour)
+            random = torch_rng(0, "stack", split, colour)
             rounds = range(-(-count // len(grey)))
             return torch.cat([torch.randperm(len(grey), generator=random) for _ in rounds])[:count]
 

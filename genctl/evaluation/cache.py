@@ -15,7 +15,7 @@ from platformdirs import user_cache_path
 from genctl.common import tensors
 from genctl.common.errors import BadContent, CannotCreate, MissingInput, UsageError
 from genctl.common.files import make_folder
-from genctl.common.reporting import Listener
+from genctl.common.reporting import Reporter
 from genctl.common.weights import load_weights, prefixed, without_prefix
 from genctl.data.base import Images
 from genctl.evaluation import lessons
@@ -27,7 +27,7 @@ VERSION = 1
 """Counts the ways in which judges were made; scores compare within one of them only."""
 
 
-def judge_of(data: Images, held_out: Images, device: torch.device, listener: Listener) -> Judge:
+def judge_of(data: Images, held_out: Images, device: torch.device, reporter: Reporter) -> Judge:
     """The judge of a data set: from the cache, or trained now while others who want it wait.
 
     Images whose planes are images of their own are judged by the judge of those.
@@ -36,14 +36,14 @@ def judge_of(data: Images, held_out: Images, device: torch.device, listener: Lis
         data: the training images, all of which it learns from.
         held_out: the images that its accuracy is measured on.
         device: where it shall look, and learn if it has to.
-        listener: told what is done, and warned of a damaged file.
+        reporter: told what is done, and warned of a damaged file.
 
     Raises:
         UsageError: the images have no classes to tell apart.
         CannotCreate, WriteFailed: the cache cannot be written to.
     """
     if data.planes is not None:
-        judge = judge_of(data.judged, held_out.judged, device, listener)
+        judge = judge_of(data.judged, held_out.judged, device, reporter)
         return JudgeOfPlanes.of(judge, data.shape.channels)
     if len(data.classes) < 2:
         raise UsageError(
@@ -52,14 +52,14 @@ def judge_of(data: Images, held_out: Images, device: torch.device, listener: Lis
     identity = data.digest()
     path = cache_path(identity)
     _make_folder(path.parent)
-    with _alone(path.with_suffix(".lock"), listener):
+    with _alone(path.with_suffix(".lock"), reporter):
         try:
             return _read(path, data, identity, device)
         except MissingInput:
             pass  # the first to ask
         except BadContent as error:
-            listener.warn(f"{error}; training the judge again")
-        _train(path, data, held_out, identity, device, listener)
+            reporter.warn(f"{error}; training the judge again")
+        _train(path, data, held_out, identity, device, reporter)
         return _read(path, data, identity, device)
 
 
@@ -77,13 +77,13 @@ def _make_folder(path: Path) -> None:
 
 
 @contextmanager
-def _alone(path: Path, listener: Listener) -> Iterator[None]:
+def _alone(path: Path, reporter: Reporter) -> Iterator[None]:
     """Let one process at a time in; the others wait for what it makes."""
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        listener.say("waiting for another process that trains the judge")
+        reporter.info("waiting for another process that trains the judge")
         lock.acquire()
     try:
         yield
@@ -109,26 +109,26 @@ def _train(
     held_out: Images,
     identity: str,
     device: torch.device,
-    listener: Listener,
+    reporter: Reporter,
 ) -> None:
-    listener.say(f"training the judge of these {len(data):,} images, once for all: {path}")
-    network = lessons.teach(data, device, partial(listener.progress, "training the judge"))
+    reporter.info(f"training the judge of these {len(data):,} images, once for all: {path}")
+    network = lessons.teach(data, device, partial(reporter.progress, "training the judge"))
     training = gaussian(look(network, data.pixels).features)
     weights = prefixed("network", network.state_dict())
     content = weights | {"mean": training.mean, "covariance": training.covariance}
     accuracy = lessons.accuracy(network, held_out)
-    facts = {"kind": "judge", "version": VERSION, "data": identity, "accuracy": accuracy}
-    tensors.write(path, content, facts)
+    metadata = {"kind": "judge", "version": VERSION, "data": identity, "accuracy": accuracy}
+    tensors.write(path, content, metadata)
 
 
 def _read(path: Path, data: Images, identity: str, device: torch.device) -> Judge:
-    content, facts, digest = tensors.read(path, "judge")
+    content, metadata, digest = tensors.read(path, "judge")
     tensors.require_finite(content, path)
-    if facts.get("version") != VERSION or facts.get("data") != identity:
+    if metadata.get("version") != VERSION or metadata.get("data") != identity:
         raise BadContent(f"cannot use {path}: it is the judge of other images")
     with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
         network = JudgeNetwork(data.shape, len(data.classes))
     load_weights(network, without_prefix("network", content), path)
     network.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
     training = Gaussian(content["mean"], content["covariance"])
-    return Judge(network, training, float(facts["accuracy"]), digest, VERSION)
+    return Judge(network, training, float(metadata["accuracy"]), digest, VERSION)

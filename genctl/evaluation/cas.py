@@ -11,7 +11,7 @@ from functools import partial
 
 import torch
 
-from genctl.common.reporting import Listener
+from genctl.common.reporting import Reporter
 from genctl.data.base import Images
 from genctl.evaluation import lessons
 from genctl.evaluation.components import unstacked
@@ -20,13 +20,13 @@ from genctl.model import Model
 
 
 def classification_accuracy(
-    model: Model, data: Images, held_out: Images, device: torch.device, listener: Listener
+    model: Model, data: Images, held_out: Images, device: torch.device, reporter: Reporter
 ) -> float:
     """Draw one sample for each training image, teach a classifier with them, and examine it."""
-    listener.say(f"drawing {len(data):,} samples to teach a classifier with")
+    reporter.info(f"drawing {len(data):,} samples to teach a classifier with")
     pixels = draw(model, data, torch.arange(len(data)), seed=0)
     drawn = replace(data, pixels=pixels)
     if data.planes is not None:
         drawn = unstacked(drawn, data.planes)
-    progress = partial(listener.progress, "teaching a classifier with samples")
+    progress = partial(reporter.progress, "teaching a classifier with samples")
     return lessons.accuracy(lessons.teach(drawn, device, progress), held_out.judged)

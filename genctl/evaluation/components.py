@@ -41,8 +41,8 @@ class JudgeOfPlanes(Judge):
         one = judge.training
         # The planes are drawn without regard to each other, so this is exact for all stacks.
         training = Gaussian(one.mean.repeat(planes), torch.block_diag(*[one.covariance] * planes))
-        facts = (judge.accuracy, judge.digest, judge.version)
-        return cls(judge.network, training, *facts, planes)
+        metadata = (judge.accuracy, judge.digest, judge.version)
+        return cls(judge.network, training, *metadata, planes)
 
     def look(self, pixels: Tensor) -> Seen:
         """Look at uint8 pixels (N, planes, H, W)."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from genctl.common.errors import UsageError
 from genctl.common.files import write_whole
-from genctl.common.reporting import Listener
+from genctl.common.reporting import Reporter
 from genctl.conditions.image import Image
 from genctl.config.loading import load_data
 from genctl.data.base import Images, Split
@@ -32,10 +32,10 @@ from genctl.inference import sampling
 from genctl.runs.model_file import TrainedModel
 from genctl.runs.run import Run
 
-MOST_SAMPLES = 10_000  # that are drawn unless more are asked for
+MAX_SAMPLES = 10_000  # that are drawn unless more are asked for
 EACH = 10  # samples of one condition that are compared with each other
-MOST_CONDITIONS = 200  # whose samples are
-MOST_PROBED = 10_000  # training images whose codes are learned from
+MAX_CONDITIONS = 200  # whose samples are
+MAX_PROBED = 10_000  # training images whose codes are learned from
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Question:
 
 
 def evaluate(
-    trained: TrainedModel, question: Question, device: torch.device, listener: Listener
+    trained: TrainedModel, question: Question, device: torch.device, reporter: Reporter
 ) -> dict[str, Any]:
     """Measure a model, and what is real beside it.
 
@@ -63,32 +63,32 @@ def evaluate(
         UsageError: the data has no classes, or ``n`` is too small.
         Unavailable, BadContent, MissingInput: data or weights are not to be had.
     """
-    data, held_out = load_data(trained.facts.config)
+    data, held_out = load_data(trained.metadata.config)
     _check(trained, question, data, held_out)
     features = _eyes(question, device)
-    judge = judge_of(data, held_out, device, listener)
+    judge = judge_of(data, held_out, device, reporter)
     count = len(held_out.judged)
-    listener.say(f"the judge names {judge.accuracy:.2%} of {count:,} held-out images")
-    conditional = asks_for_a_class(trained.facts.config.condition)
-    listener.progress("measuring real images", 0.0)
-    most = MOST_SAMPLES if data.planes is None else len(held_out)
+    reporter.info(f"the judge names {judge.accuracy:.2%} of {count:,} held-out images")
+    conditional = asks_for_a_class(trained.metadata.config.condition)
+    reporter.progress("measuring real images", 0.0)
+    most = MAX_SAMPLES if data.planes is None else len(held_out)
     n = question.n or min(len(held_out), most)
     if n > len(held_out):
-        listener.warn(f"{n:,} samples stand beside {len(held_out):,} real images: that is all")
+        reporter.warn(f"{n:,} samples stand beside {len(held_out):,} real images: that is all")
     bench = Bench(data, held_out, judge, n, question.against, conditional, features)
-    listener.progress("measuring real images", 1.0)
+    reporter.progress("measuring real images", 1.0)
     found, by_class, shares = [], [], []
     for seed in range(question.seeds):
-        listener.progress("measuring samples", seed / question.seeds)
+        reporter.progress("measuring samples", seed / question.seeds)
         scores, classes, drawn = _judge_samples(trained, bench, seed)
         found.append(scores)
         by_class.append(classes)
         shares.append(drawn)
-    listener.progress("measuring samples", 1.0)
+    reporter.progress("measuring samples", 1.0)
     scores, real = _means(found), _known(bench.real)
     scores |= _probe(trained, data, held_out)
     if question.cas:
-        scores["cas"] = classification_accuracy(trained.model, data, held_out, device, listener)
+        scores["cas"] = classification_accuracy(trained.model, data, held_out, device, reporter)
         real["cas"] = judge.accuracy
     names = data.classes
     asked = class_shares(held_out.labels.cpu(), len(names))
@@ -128,11 +128,11 @@ def _run_of(trained: TrainedModel) -> Run | None:
 
 
 def _check(trained: TrainedModel, question: Question, data: Images, held_out: Images) -> None:
-    if data.classes != trained.facts.classes:
+    if data.classes != trained.metadata.classes:
         raise UsageError(
             f"cannot evaluate {trained.path}: its data has the classes "
             f"{', '.join(data.classes) or 'none'}, it knows "
-            f"{', '.join(trained.facts.classes) or 'none'}; give it the data it was trained on"
+            f"{', '.join(trained.metadata.classes) or 'none'}; give it the data it was trained on"
         )
     least = K + 1
     if question.n is not None and question.n < least:
@@ -140,9 +140,9 @@ def _check(trained: TrainedModel, question: Question, data: Images, held_out: Im
     if min(len(data), len(held_out)) < least:
         raise UsageError(
             f"cannot evaluate {trained.path}: its data holds out {len(held_out)} images, at least "
-            f"{least} are needed; set data.held_out higher"
+            f"{least} are needed; set data.test_fraction higher"
         )
-    if question.cas and not asks_for_a_class(trained.facts.config.condition):
+    if question.cas and not asks_for_a_class(trained.metadata.config.condition):
         raise UsageError(
             f"--cas: {trained.path} cannot be asked for a class; a config with "
             "`condition: {kind: image}` or `label` trains a model that can"
@@ -170,7 +170,7 @@ def _judge_samples(
     scores |= modes(cloud.seen, bench.data)
     if asked is not None:
         scores["agreement"] = agreement(cloud.asked, cloud.seen)
-    few = index[: min(MOST_CONDITIONS, max(bench.n // EACH, 1))]
+    few = index[: min(MAX_CONDITIONS, max(bench.n // EACH, 1))]
     groups = bench.look(draw(model, held_out, few, seed, EACH)).features
     labels = held_out.labels[few].cpu()
     scores["diversity"] = bench.diversity(groups.unflatten(0, (len(few), EACH)), labels)
@@ -180,9 +180,9 @@ def _judge_samples(
 
 def _probe(trained: TrainedModel, data: Images, held_out: Images) -> Scores:
     """What the codes of an image encoder know of classes; not of combinations, rare as each is."""
-    if not isinstance(trained.facts.config.condition, Image) or data.planes is not None:
+    if not isinstance(trained.metadata.config.condition, Image) or data.planes is not None:
         return {}
-    index = choose(data, min(MOST_PROBED, len(data)), "probe")
+    index = choose(data, min(MAX_PROBED, len(data)), "probe")
     known = sampling.encode(trained.model, data.floats(index))
     new = sampling.encode(trained.model, held_out.floats(slice(None)))
     parts = (known, data.labels[index], new, held_out.labels)

@@ -87,7 +87,7 @@ class Judge:
     network: JudgeNetwork
     training: Gaussian  # the features of all training images
     accuracy: float  # on the held-out images
-    digest: str  # SHA-256 of weights and facts
+    digest: str  # SHA-256 of weights and metadata
     version: int
 
     def look(self, pixels: Tensor) -> Seen:

@@ -9,16 +9,16 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from genctl.common.devices import autocast, automatic_precision
-from genctl.common.rng import derive, generator
+from genctl.common.rng import derive_seed, torch_rng
 from genctl.data.base import Images
 from genctl.evaluation.judge import JudgeNetwork, look
-from genctl.networks.layers.random_affine import move
+from genctl.networks.layers.random_affine import random_affine
 
 EPOCHS = 7
-FEWEST_LOOKS = 60_000  # images, however small the data set
+MIN_LOOKS = 60_000  # images, however small the data set
 BATCH = 128
 RATE = 4e-3  # the highest learning rate, a tenth of the way in
-SHIFT, SCALE, TURN = 0.06, 0.12, 12.0  # how far an image is moved; the last epoch halves it
+TRANSLATE, SCALE, DEGREES = 0.06, 0.12, 12.0  # how far an image is moved; the last epoch halves it
 SMOOTHING = 0.05
 VARIANCE = 0.25  # of a feature; any constant would do, this is about what untouched ones have
 SCALED_BY = 10_000  # images
@@ -44,7 +44,7 @@ def teach(
         looks: images to look at, each as often as any other; by default enough.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, "judge"))
+        torch.manual_seed(derive_seed(seed, "judge"))
         network = JudgeNetwork(data.shape, len(data.classes))
     network.to(device).to(memory_format=torch.channels_last)
     data = data.to(device)
@@ -52,7 +52,7 @@ def teach(
     optimizer = torch.optim.AdamW(
         network.parameters(), RATE, betas=(0.9, 0.99), weight_decay=0.02, fused=True
     )
-    steps = (looks or max(EPOCHS * len(data), FEWEST_LOOKS)) // BATCH
+    steps = (looks or max(EPOCHS * len(data), MIN_LOOKS)) // BATCH
     for step in range(steps):
         share = step / steps
         optimizer.param_groups[0]["lr"] = RATE * min((share + 0.001) / 0.1, (1 - share) / 0.9)
@@ -78,15 +78,17 @@ def accuracy(network: JudgeNetwork, images: Images) -> float:
 def _batch(data: Images, step: int, strength: float, seed: int) -> tuple[Tensor, Tensor]:
     """Batch ``step`` of an endless row of epochs, each in an order of its own."""
     epoch, number = divmod(step, max(len(data) // BATCH, 1))
-    order = torch.randperm(len(data), generator=generator(seed, "judge", "order", epoch))
+    order = torch.randperm(len(data), generator=torch_rng(seed, "judge", "order", epoch))
     index = order[number * BATCH : (number + 1) * BATCH].to(data.device)
-    random = generator(seed, "judge", "move", step)
+    random = torch_rng(seed, "judge", "move", step)
     images = data.floats(index)
     if data.shape.channels == 3:  # photographs may be mirrored; digits may not
         flip = torch.rand(len(index), 1, 1, 1, generator=random).to(data.device) < 0.5
         images = torch.where(flip, images.flip(3), images)
-    draw = torch.rand(4, len(images), generator=random).T.to(data.device)
-    moved = move(images, SHIFT * strength, SCALE * strength, TURN * strength, draw)
+    uniform = torch.rand(4, len(images), generator=random).T.to(data.device)
+    moved = random_affine(
+        images, DEGREES * strength, TRANSLATE * strength, SCALE * strength, uniform
+    )
     return moved, data.labels[index]
 
 

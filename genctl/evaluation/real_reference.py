@@ -16,9 +16,9 @@ from genctl.evaluation.diversity import diversity_ratio
 from genctl.evaluation.drawn import choose
 from genctl.evaluation.judge import Judge
 from genctl.evaluation.modes import modes
-from genctl.evaluation.reference import MOST_NEIGHBOURS, Reference, closeness_by_class, spreads
+from genctl.evaluation.reference import MAX_NEIGHBOURS, Reference, closeness_by_class, spreads
 
-MOST_COMPARED = 2000  # images that are compared with every other one
+MAX_COMPARED = 2000  # images that are compared with every other one
 
 Scores = dict[str, float]
 
@@ -54,7 +54,7 @@ class Bench:
         whole = judge.training if against == "train" and features is None else None
         # Where no class is compared either, the others would only be looked at.
         spared = whole is not None and data.planes is not None
-        self.against = self._real(against, min(n, MOST_NEIGHBOURS) if spared else n)
+        self.against = self._real(against, min(n, MAX_NEIGHBOURS) if spared else n)
         self.reference = Reference.of(self.against.features, whole)
         self.spreads = self._spreads(against)
         self.real, self.real_by_class = self._measure_real(
@@ -86,7 +86,7 @@ class Bench:
     def copies(self, pixels: Tensor) -> float:
         """The share of copies of training images; of planes, where those are what is known."""
         alone = pixels if self.data.planes is None else apart(pixels)
-        return copy_rate(alone[:MOST_COMPARED], self.data.judged.pixels.cpu())
+        return copy_rate(alone[:MAX_COMPARED], self.data.judged.pixels.cpu())
 
     def _closeness_by_class(self, cloud: Cloud) -> list[Scores]:
         if self.data.planes is not None:  # many combinations, with a few images each
@@ -105,7 +105,7 @@ class Bench:
 
         The number of images does not change it, so it is the same for every n.
         """
-        cloud = self._real(split, MOST_COMPARED)
+        cloud = self._real(split, MAX_COMPARED)
         asked = cloud.asked if self.conditional else torch.zeros_like(cloud.asked)
         return spreads(cloud.features, asked, self.classes)
 

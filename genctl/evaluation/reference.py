@@ -11,7 +11,7 @@ from genctl.evaluation.diversity import mean_distance
 from genctl.evaluation.fid import Gaussian, frechet_distance, gaussian
 from genctl.evaluation.neighbours import K, Neighbourhood, prdc
 
-MOST_NEIGHBOURS = 10_000  # images whose neighbours are looked for; that takes their square
+MAX_NEIGHBOURS = 10_000  # images whose neighbours are looked for; that takes their square
 SPREAD_OVER = 1000  # images whose distances to each other are averaged
 
 
@@ -25,12 +25,12 @@ class Reference:
     @classmethod
     def of(cls, features: Tensor, whole: Gaussian | None = None) -> Reference:
         """Measure features (N, d); ``whole`` if the Gaussian of more images is known."""
-        return cls(whole or gaussian(features), Neighbourhood(features[:MOST_NEIGHBOURS]))
+        return cls(whole or gaussian(features), Neighbourhood(features[:MAX_NEIGHBOURS]))
 
     def closeness(self, features: Tensor) -> dict[str, float]:
         """FID, precision, recall, density and coverage of features (N, d) of other images."""
         distance = frechet_distance(self.gaussian, gaussian(features))
-        neighbourhood = Neighbourhood(features[:MOST_NEIGHBOURS])
+        neighbourhood = Neighbourhood(features[:MAX_NEIGHBOURS])
         return {"fid": distance, **prdc(self.neighbourhood, neighbourhood)}
 
 

@@ -18,7 +18,7 @@ class Scorer:
     nothing had been measured.
 
     Args:
-        judge: of ``data``: ``judge_of(data, held_out, device, listener)``.
+        judge: of ``data``: ``judge_of(data, held_out, device, reporter)``.
         data: the training images, on any device.
         held_out: the images that are shown to the encoder.
         n: samples; scores compare for the same n only. At most one for each held-out image.

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-LEAST_DIVERSITY = 0.5
-LEAST_KAPPA = 0.1  # 0 is chance, 1 is agreement
-LEAST_SHARE = 1 / 4  # of a class's share among real images
-MOST_NAMES = 20  # of missing classes; more are counted
-MOST_COPIES = 0.05  # more than among real images
+MIN_DIVERSITY = 0.5
+MIN_KAPPA = 0.1  # 0 is chance, 1 is agreement
+MIN_SHARE = 1 / 4  # of a class's share among real images
+MAX_NAMES = 20  # of missing classes; more are counted
+MAX_COPIES = 0.05  # more than among real images
 
 
 def warnings(
@@ -29,13 +29,13 @@ def warnings(
     """
     found = []
     diversity = scores.get("diversity", 1.0)
-    if diversity < LEAST_DIVERSITY:
+    if diversity < MIN_DIVERSITY:
         found.append(
             f"z is ignored: samples of one condition differ {diversity:.2f} times as much as real "
             "images of a class do"
         )
     chance = float((asked * shares).sum())
-    if "agreement" in scores and scores["agreement"] - chance < LEAST_KAPPA * (1 - chance):
+    if "agreement" in scores and scores["agreement"] - chance < MIN_KAPPA * (1 - chance):
         found.append(
             f"the condition is ignored: {scores['agreement']:.1%} of the samples show what was "
             f"asked for, {chance:.1%} would by chance"
@@ -44,7 +44,7 @@ def warnings(
         found += _missing_modes(scores["modes"], real["modes"], len(classes))
     else:
         found += _missing_classes(asked, shares, classes)
-    if scores["copies"] > real["copies"] + MOST_COPIES:
+    if scores["copies"] > real["copies"] + MAX_COPIES:
         found.append(
             f"copies of training images: {scores['copies']:.1%} of the samples, "
             f"{real['copies']:.1%} of real ones"
@@ -64,11 +64,11 @@ def _missing_classes(asked: Tensor, shares: Tensor, classes: Sequence[str]) -> l
     missing = [
         name
         for name, wanted, drawn in zip(classes, asked.tolist(), shares.tolist(), strict=True)
-        if drawn < LEAST_SHARE * wanted
+        if drawn < MIN_SHARE * wanted
     ]
     if not missing:
         return []
     what = "digits" if all(name.isdecimal() for name in classes) else "classes"
-    if len(missing) > MOST_NAMES:
+    if len(missing) > MAX_NAMES:
         return [f"{what} missing: {len(missing):,} of {len(classes):,}"]
     return [f"{what} missing: {', '.join(missing)}"]

@@ -26,7 +26,7 @@ def write(drawing: Drawing, path: Path, batch_size: int, told: Told) -> None:
     Raises:
         CannotCreate, WriteFailed: there is no place or no room for it.
     """
-    shape, count = drawing.trained.facts.config.data.shape, len(drawing)
+    shape, count = drawing.trained.metadata.config.data.shape, len(drawing)
     image = (shape.size, shape.size, shape.channels)
     names = np.array([one.name for one in drawing.shown], dtype=np.str_)
     seed = np.int64(drawing.order.seed)

@@ -25,7 +25,7 @@ from genctl.inference.resolve import DATASET, Shown, encode_pictures, resolve
 from genctl.runs.model_file import TrainedModel
 
 MAP_SIDE = 1200  # pixels
-SMALLEST_PICTURE, LARGEST_PICTURE = 24, 64  # pixels of an image on the map
+MIN_PICTURE, MAX_PICTURE = 24, 64  # pixels of an image on the map
 FORMATS = (".npz", ".csv", ".jsonl", ".safetensors")
 
 
@@ -46,7 +46,7 @@ def encode(inputs: Sequence[str], trained: TrainedModel, warn: Callable[[str], N
         UsageError: the model has no image encoder.
         MissingInput, BadContent: an image cannot be had; nothing is returned then.
     """
-    if not isinstance(trained.facts.config.condition, image.Image):
+    if not isinstance(trained.metadata.config.condition, image.Image):
         raise UsageError(
             f"cannot encode with {trained.path}: it has no image encoder; a config with "
             "`condition: {kind: image}` trains one, as mnist_cgan does"
@@ -70,7 +70,7 @@ def encode(inputs: Sequence[str], trained: TrainedModel, warn: Callable[[str], N
 
 def _files(name: str, trained: TrainedModel, warn: Callable[[str], None]) -> list[Shown]:
     """Pictures of a file, folder or glob; a folder of class folders gives labels too."""
-    classes = trained.facts.classes
+    classes = trained.metadata.classes
     root = as_path(name, "INPUT")
     # Looked up, not joined: the names of classes come with the model, and may be "../.." too.
     inside = {one.name: one for one in root.iterdir() if one.is_dir()} if root.is_dir() else {}
@@ -169,7 +169,7 @@ def plot(encoded: Encoded) -> bytes:
     canvas = Image.new("RGB", (MAP_SIDE, MAP_SIDE), "white")
     # Large enough to be seen, small enough for many to find room.
     wanted = MAP_SIDE / math.sqrt(len(spots)) / 1.4
-    side = int(min(max(wanted, SMALLEST_PICTURE), LARGEST_PICTURE))
+    side = int(min(max(wanted, MIN_PICTURE), MAX_PICTURE))
     for number, (x, y) in enumerate(spots.tolist()):
         picture = picture_of(encoded.pixels[number]).convert("RGB").resize((side, side))
         if encoded.labels is not None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from genctl.common.errors import BadContent, MissingInput, UsageError
 from genctl.data.pictures import SUFFIXES
 
-LARGEST_RATIO = 200  # of unpacked to packed size; codes come nowhere near
+MAX_RATIO = 200  # of unpacked to packed size; codes come nowhere near
 GLOB = re.compile(r"[*?\[]")
 
 
@@ -66,7 +66,7 @@ def read_codes(path: Path) -> Tensor:
             raise MissingInput(f"cannot read {path}: not a file; give one that `encode` wrote")
         with ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-            if unpacked > LARGEST_RATIO * path.stat().st_size:
+            if unpacked > MAX_RATIO * path.stat().st_size:
                 raise BadContent(
                     f"cannot use {path}: it unpacks to {unpacked:,} bytes; no codes do"
                 )

@@ -24,7 +24,7 @@ TOLERANCE = 1e-4
 
 
 class Generator(nn.Module):
-    """z (B, z_width) and, where there is a condition, codes (B, width) -> images (B, C, H, W)."""
+    """z (B, z_dim) and, where there is a condition, codes (B, width) -> images (B, C, H, W)."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -102,15 +102,15 @@ def export(trained: TrainedModel, folder: Path) -> dict[str, float]:
 
 
 def _parts(trained: TrainedModel) -> list[Part]:
-    model, config = trained.model, trained.facts.config
-    shape, width = config.data.shape, config.condition.code_width
+    model, config = trained.model, trained.metadata.config
+    shape, width = config.data.shape, config.condition.code_dim
     random = torch.Generator().manual_seed(0)
 
     def normal(count: int, length: int) -> Tensor:
         return torch.randn(count, length, generator=random)
 
     def z(count: int) -> tuple[Tensor, ...]:
-        return (normal(count, model.z_width),)
+        return (normal(count, model.z_dim),)
 
     if not width:
         return [Part("generator", Generator(model), ("z",), "images", z)]
@@ -121,9 +121,9 @@ def _parts(trained: TrainedModel) -> list[Part]:
     def shown(count: int) -> tuple[Tensor, ...]:
         size = (count, shape.channels, shape.size, shape.size)
         pixels = torch.randint(256, size, generator=random, dtype=torch.uint8)
-        labels = torch.arange(count) % max(len(trained.facts.classes), 1)
-        images = Images(pixels, labels, trained.facts.classes)
-        return (config.condition.looks_at(images, torch.arange(count)),)
+        labels = torch.arange(count) % max(len(trained.metadata.classes), 1)
+        images = Images(pixels, labels, trained.metadata.classes)
+        return (config.condition.encoder_inputs(images, torch.arange(count)),)
 
     return [
         Part("generator", Generator(model), ("z", "code"), "images", z_and_code),
@@ -147,8 +147,8 @@ def _converted(part: Part, trained: TrainedModel) -> bytes:
         )
     assert program is not None
     proto = program.model_proto
-    facts = {"model_sha256": trained.digest, "classes": trained.facts.classes}
-    proto.metadata_props.add(key="genctl", value=json.dumps(facts))
+    metadata = {"model_sha256": trained.digest, "classes": trained.metadata.classes}
+    proto.metadata_props.add(key="genctl", value=json.dumps(metadata))
     content: bytes = proto.SerializeToString()
     return content
 

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from genctl.common.errors import BadContent, UsageError
 from genctl.common.registry import kinds
-from genctl.common.rng import generator
+from genctl.common.rng import torch_rng
 from genctl.conditions.image import Image
 from genctl.data.pictures import read_picture, to_floats
-from genctl.data.preprocess import frame
+from genctl.data.preprocess import preprocess
 from genctl.inference import sampling
 from genctl.inference.inputs import as_path, picture_paths, positions, read_codes
 from genctl.runs.model_file import TrainedModel
@@ -56,7 +56,7 @@ def resolve(specs: Sequence[str], trained: TrainedModel, warn: Warn, steps: int 
         MissingInput: a file is not there.
         BadContent: a file is there but is no picture, or no codes of this model.
     """
-    if not trained.facts.config.condition.code_width:
+    if not trained.metadata.config.condition.code_dim:
         raise UsageError(
             f"--condition {specs[0]}: {trained.path} is an unconditional model; a config with "
             "`condition: {kind: image}` trains a conditional one, as mnist_cgan does"
@@ -66,8 +66,8 @@ def resolve(specs: Sequence[str], trained: TrainedModel, warn: Warn, steps: int 
 
 def every_class(trained: TrainedModel) -> list[Shown]:
     """One condition for each class; noise where the model cannot be asked for classes."""
-    classes = trained.facts.classes
-    if not classes or not trained.facts.config.condition.code_width:
+    classes = trained.metadata.classes
+    if not classes or not trained.metadata.config.condition.code_dim:
         return [_noise(trained)]
     return [_label(index, trained) for index in range(len(classes))]
 
@@ -104,12 +104,12 @@ def fixed(
 
 
 def _noise(trained: TrainedModel) -> Shown:
-    condition = trained.facts.config.condition
+    condition = trained.metadata.config.condition
 
     def codes(seed: int, first: int, count: int) -> Tensor:
         def block(number: int) -> Tensor:
-            return condition.noise(
-                trained.typical_codes, sampling.BLOCK, generator(seed, "code", number)
+            return condition.random_codes(
+                trained.training_codes, sampling.BLOCK, torch_rng(seed, "code", number)
             )
 
         return sampling.from_blocks(block, first, count)
@@ -118,12 +118,12 @@ def _noise(trained: TrainedModel) -> Shown:
 
 
 def _label(index: int, trained: TrainedModel) -> Shown:
-    name = f"label:{trained.facts.classes[index]}"
+    name = f"label:{trained.metadata.classes[index]}"
     return fixed(name, None, trained.class_codes[index], index, own=())
 
 
 def _class_index(spec: str, trained: TrainedModel) -> int:
-    name, classes = spec.removeprefix("label:"), trained.facts.classes
+    name, classes = spec.removeprefix("label:"), trained.metadata.classes
     if name in classes:
         return classes.index(name)
     numbers = [str(number) for number in range(len(classes))]
@@ -134,7 +134,7 @@ def _class_index(spec: str, trained: TrainedModel) -> int:
 
 
 def _mix(spec: str, trained: TrainedModel, warn: Warn, steps: int) -> Shown:
-    from genctl.networks.layers.normalize import to_sphere
+    from genctl.networks.layers.normalize import normalize
 
     ends = spec.removeprefix("mix:").split(",")
     if len(ends) != 2:
@@ -146,7 +146,7 @@ def _mix(spec: str, trained: TrainedModel, warn: Warn, steps: int) -> Shown:
 
     def codes(seed: int, first: int, count: int) -> Tensor:
         start, end = (side[0].codes(seed, 0, 1) for side in sides)
-        return to_sphere(torch.lerp(start, end, sampling.shares(first, count, steps)))
+        return normalize(torch.lerp(start, end, sampling.fractions(first, count, steps)))
 
     return Shown(spec, None, codes, same_z=True)
 
@@ -155,7 +155,7 @@ def _dataset(
     spec: str, kind: str, split: Any, part: str | None, trained: TrainedModel
 ) -> Iterator[Shown]:
     _require_image_encoder(spec, trained)
-    own = trained.facts.config.data
+    own = trained.metadata.config.data
     known = kinds("data")
     if kind not in known:
         raise UsageError(f"--condition {spec}: {kind} is not one of {', '.join(known)}")
@@ -170,7 +170,7 @@ def _dataset(
     chosen = positions(part, len(images), f"--condition {spec}")
     pixels = images.pixels[chosen]
     codes = sampling.encode(trained.model, to_floats(pixels))
-    labelled = images.classes == trained.facts.classes
+    labelled = images.classes == trained.metadata.classes
     for index, picture, code in zip(chosen, pixels, codes, strict=True):
         label = int(images.labels[index]) if labelled else None
         yield fixed(f"{kind}:{split}[{index}]", picture, code, label)
@@ -178,7 +178,7 @@ def _dataset(
 
 def _codes_file(spec: str, path: Path, part: str | None, trained: TrainedModel) -> Iterator[Shown]:
     codes = read_codes(path)
-    width = trained.facts.config.condition.code_width
+    width = trained.metadata.config.condition.code_dim
     if codes.shape[1] != width:
         raise BadContent(
             f"cannot use {path}: its codes have width {codes.shape[1]}, the model's {width}; "
@@ -197,10 +197,10 @@ def encode_pictures(
     paths: list[Path], trained: TrainedModel, warn: Warn, label: int | None = None
 ) -> list[Shown]:
     """Pictures brought into the model's frame, with their codes."""
-    shape, framing = trained.facts.config.data.shape, trained.facts.framing
+    shape, preprocessing = trained.metadata.config.data.shape, trained.metadata.preprocessing
     framed, noted = [], defaultdict(list)
     for path in paths:
-        picture, notes = frame(read_picture(path), shape, framing)
+        picture, notes = preprocess(read_picture(path), shape, preprocessing)
         framed.append(picture)
         for note in notes:
             noted[note].append(path)
@@ -215,7 +215,7 @@ def encode_pictures(
 
 
 def _require_image_encoder(spec: str, trained: TrainedModel) -> None:
-    if not isinstance(trained.facts.config.condition, Image):
+    if not isinstance(trained.metadata.config.condition, Image):
         raise UsageError(
             f"--condition {spec}: {trained.path} is conditioned on labels; use label:K, or train "
             "with `condition: {kind: image}`"

@@ -17,7 +17,7 @@ from genctl.inference import sampling
 from genctl.inference.resolve import Shown, every_class, resolve
 from genctl.runs.model_file import TrainedModel
 
-LARGEST_SEED = 2**63 - 1  # what an npz file can hold
+MAX_SEED = 2**63 - 1  # what an npz file can hold
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Order:
 
     conditions: tuple[str, ...] = ()
     n: Annotated[int, Field(ge=1)] = 64  # for each condition; of all together where none is given
-    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     truncation: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     interpolate: bool = False
 
@@ -64,7 +64,7 @@ class Drawing:
         Raises:
             OutOfMemory: there are too many to hold.
         """
-        shape = self.trained.facts.config.data.shape
+        shape = self.trained.metadata.config.data.shape
         try:
             pixels = torch.empty(
                 len(self), shape.channels, shape.size, shape.size, dtype=torch.uint8
@@ -93,16 +93,16 @@ class Drawing:
         for condition, first, count in stretches:
             zs.append(self._noise(condition, first, count))
             codes.append(self.shown[condition].codes(self.order.seed, first, count))
-        return sampling.draw(self.trained.model, torch.cat(zs), torch.cat(codes))
+        return sampling.generate(self.trained.model, torch.cat(zs), torch.cat(codes))
 
     def _noise(self, condition: int, first: int, count: int) -> Tensor:
-        order, width = self.order, self.trained.model.z_width
+        order, width = self.order, self.trained.model.z_dim
         if self.shown[condition].same_z:
-            z = sampling.noise(order.seed, 0, 1, width).expand(count, -1)
+            z = sampling.sample_z(order.seed, 0, 1, width).expand(count, -1)
         elif order.interpolate:
             z = _walk(order.seed, first, count, self.counts[condition], width)
         else:
-            z = sampling.noise(order.seed, first, count, width, *self.shown[condition].own)
+            z = sampling.sample_z(order.seed, first, count, width, *self.shown[condition].own)
         return z * order.truncation
 
 
@@ -119,8 +119,8 @@ def draw(
     """
     if order.conditions:
         return Drawing(order, trained, resolve(order.conditions, trained, warn, order.n))
-    if trained.facts.config.condition.code_width:
-        what = "every class once per row" if trained.facts.classes else "noise"
+    if trained.metadata.config.condition.code_dim:
+        what = "every class once per row" if trained.metadata.classes else "noise"
         say(f"no --condition given: drawing {what}")
     return Drawing(order, trained, every_class(trained))
 
@@ -144,7 +144,7 @@ def _cut(counts: list[int], batch_size: int) -> Iterator[list[tuple[int, int, in
 
 def _walk(seed: int, first: int, count: int, steps: int, width: int) -> Tensor:
     """Part of a way (count, width) from one z to another that stays as long as a normal z is."""
-    start, end = sampling.noise(seed, 0, 2, width)
-    angle = math.pi / 2 * sampling.shares(first, count, steps)
+    start, end = sampling.sample_z(seed, 0, 2, width)
+    angle = math.pi / 2 * sampling.fractions(first, count, steps)
     walk: Tensor = torch.cos(angle) * start + torch.sin(angle) * end
     return walk

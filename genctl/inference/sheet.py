@@ -135,8 +135,8 @@ def _write_pictures(drawing: Drawing, folder: Path, batch_size: int, told: Told)
     try:
         for batch in drawing.batches(batch_size):
             for pixels in batch:
-                facts = provenance(drawing.order, drawing.trained, number)
-                files.write_whole(_numbered(folder, number), images.png(pixels, text(facts)))
+                metadata = provenance(drawing.order, drawing.trained, number)
+                files.write_whole(_numbered(folder, number), images.png(pixels, text(metadata)))
                 number += 1
             told(number / len(drawing))
     except BaseException:
@@ -152,8 +152,8 @@ def _numbered(folder: Path, number: int) -> Path:
 
 
 def _require_size(drawing: Drawing) -> None:
-    side = drawing.trained.facts.config.data.image_size
-    if len(drawing) * side**2 > images.MOST_PIXELS:
+    side = drawing.trained.metadata.config.data.image_size
+    if len(drawing) * side**2 > images.MAX_PIXELS:
         raise UsageError(
             f"--n {drawing.order.n}: {len(drawing):,} images are too many for one picture; use "
             "--format png or npz"
@@ -176,29 +176,33 @@ def read_provenance(picture: Path) -> Provenance:
     with Image.open(picture, formats=images.FORMATS) as sheet:
         text = str(sheet.info.get("genctl", ""))
     try:
-        facts = TypeAdapter(Provenance).validate_json(text)
+        metadata = TypeAdapter(Provenance).validate_json(text)
     except ValidationError:
         raise BadContent(
             f"cannot reproduce {picture}: it does not say how it was drawn; only the pictures "
             "that `genctl sample` wrote do"
         ) from None
-    if facts.sample is None and facts.order.n > seen.width * seen.height:
-        raise BadContent(f"cannot reproduce {picture}: it has no room for {facts.order.n:,} images")
-    return facts
+    if metadata.sample is None and metadata.order.n > seen.width * seen.height:
+        raise BadContent(
+            f"cannot reproduce {picture}: it has no room for {metadata.order.n:,} images"
+        )
+    return metadata
 
 
-def redraw(drawing: Drawing, facts: Provenance, batch_size: int) -> Tensor:
-    """The picture (C, height, width) that ``facts`` speak of.
+def redraw(drawing: Drawing, metadata: Provenance, batch_size: int) -> Tensor:
+    """The picture (C, height, width) that ``metadata`` speak of.
 
     Raises:
         BadContent: they speak of a sample that there is not.
     """
-    if facts.sample is None:
+    if metadata.sample is None:
         _require_size(drawing)
         return layout(drawing, drawing.pixels(batch_size))
-    if not 0 <= facts.sample < len(drawing):
-        raise BadContent(f"cannot reproduce sample {facts.sample} of {len(drawing)}: damaged text")
-    return drawing.sample(facts.sample)
+    if not 0 <= metadata.sample < len(drawing):
+        raise BadContent(
+            f"cannot reproduce sample {metadata.sample} of {len(drawing)}: damaged text"
+        )
+    return drawing.sample(metadata.sample)
 
 
 def is_same(picture: Path, pixels: Tensor) -> bool:
@@ -206,9 +210,9 @@ def is_same(picture: Path, pixels: Tensor) -> bool:
     return torch.equal(images.pixels_of(images.read_picture(picture), len(pixels)), pixels)
 
 
-def text(facts: Provenance) -> dict[str, str]:
+def text(metadata: Provenance) -> dict[str, str]:
     """The text chunks of a PNG that says how it was drawn."""
-    return {"Software": "genctl", "genctl": json.dumps(asdict(facts))}
+    return {"Software": "genctl", "genctl": json.dumps(asdict(metadata))}
 
 
 def _command(order: Order, model: str) -> str:

@@ -1,4 +1,4 @@
-"""The seam of a family of networks: it builds the roles that an objective asks for."""
+"""The interface of a family of networks: it builds the roles that an objective asks for."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ if TYPE_CHECKING:
 
     from genctl.data.base import Shape
 
-Width = Annotated[int, Field(ge=1, le=8192)]
-"""Channels or features of a layer."""
-Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=8)]
+LayerSize = Annotated[int, Field(ge=1, le=8192)]
+"""Channels or features of one layer."""
+Channels = Annotated[tuple[LayerSize, ...], Field(min_length=1, max_length=8)]
+"""Channels of consecutive layers."""
 
 
 class Networks(Settings):
-    """Networks for square images; ``code_width`` 0 means that there is no condition."""
+    """A family of networks for square images. A ``code_dim`` of 0 means no condition."""
 
     kind: str
 
-    z_width: int
+    z_dim: int
     """Length of z."""
 
     def problems(self, size: int) -> dict[str, str]:
-        """What speaks against images of this size, by the name of the setting to change."""
+        """Why images of this size do not fit, by the name of the setting to change."""
         return {}
 
     @property
@@ -37,17 +38,17 @@ class Networks(Settings):
         """Whether the generator's images stay within [-1, 1]."""
 
     @abstractmethod
-    def generator(self, shape: Shape, code_width: int) -> nn.Module:
+    def build_generator(self, shape: Shape, code_dim: int) -> nn.Module:
         """(z, code) -> images (B, C, H, W)."""
 
     @abstractmethod
-    def critic(self, shape: Shape, code_width: int, classes: int) -> nn.Module:
-        """(images, code) -> (B, 1 + classes): scores, then the logits of the classes."""
+    def build_critic(self, shape: Shape, code_dim: int, num_classes: int) -> nn.Module:
+        """(images, code) -> (B, 1 + num_classes): scores, then class logits."""
 
     @abstractmethod
-    def encoder(self, shape: Shape, code_width: int) -> nn.Module:
-        """Images -> codes (B, code_width), of any length."""
+    def build_encoder(self, shape: Shape, code_dim: int) -> nn.Module:
+        """Images -> codes (B, code_dim), not normalized."""
 
     @abstractmethod
-    def posterior(self, shape: Shape, code_width: int) -> nn.Module:
-        """(images, code) -> mean (B, z), logarithm of the variance (B, z)."""
+    def build_posterior(self, shape: Shape, code_dim: int) -> nn.Module:
+        """(images, code) -> mean (B, z_dim) and log variance (B, z_dim)."""

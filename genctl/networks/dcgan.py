@@ -1,4 +1,4 @@
-"""The convolutional family of the original design; its default sizes are that design's."""
+"""DCGAN-style convolutional networks; the default sizes are those of the original design."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from genctl.networks.base import Networks, Width, Widths
+from genctl.networks.base import Channels, LayerSize, Networks
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,35 +15,38 @@ if TYPE_CHECKING:
 
 
 class Dcgan(Networks):
-    """Transposed convolutions against strided ones."""
+    """Transposed convolutions in the generator, strided ones in the critic."""
 
     kind: Literal["dcgan"] = "dcgan"
-    z_width: int = Field(default=100, ge=1, le=4096)
+    z_dim: int = Field(default=100, ge=1, le=4096)
     """Length of z."""
-    generator_widths: Widths = (256, 128, 64)
-    """Channels at 4x4, 8x8 and so on; one for each doubling up to the image's size."""
-    modulated: bool = False
-    """Let z and the code set the gain and bias of each normalisation, not only enter first."""
-    critic_widths: Widths = (64, 128, 256)
+    generator_channels: Channels = (256, 128, 64)
+    """Channels at 4x4, 8x8 and so on; one entry for each doubling up to the image size."""
+    conditional_batchnorm: bool = False
+    """Let z and the code also set the gain and bias of every BatchNorm in the generator."""
+    critic_channels: Channels = (64, 128, 256)
     """Channels after each halving of the image, down to 4x4."""
-    critic_features: Width = 128
-    """Features that the critic judges by."""
+    critic_hidden_dim: LayerSize = 128
+    """Features of the critic's last hidden layer."""
     critic_normalization: Literal["none", "spectral"] = "none"
-    """`spectral` keeps the critic from growing steep; the hinge game wants it."""
-    encoder_widths: Widths = (64, 128, 256, 512)
+    """`spectral` bounds the critic's slope; the hinge loss needs it."""
+    encoder_channels: Channels = (64, 128, 256, 512)
     """Channels of the encoder's convolutions."""
-    encoder_style: Literal["pooled", "strided"] = "pooled"
-    """`pooled` is the original design's: 3x3, then 4x4 with stride 2, and the mean over all places.
-    `strided` is quicker and surer: 3x3 with stride 2, BatchNorm, and a linear map of all places."""
+    encoder: Literal["pooled", "strided"] = "pooled"
+    """`pooled` is the original design: 3x3, then 4x4 with stride 2, then global average pooling.
+    `strided` trains faster and more reliably: 3x3 with stride 2, BatchNorm, then a linear layer."""
 
     def problems(self, size: int) -> dict[str, str]:
-        """Each doubling from 4x4 must have its width."""
+        """Every doubling from 4x4 needs its number of channels."""
         doublings = size.bit_length() - 3
-        if size >> len(self.encoder_widths) < 1:
-            return {"encoder_widths": f"{size}x{size} images can be halved {doublings + 2} times"}
+        if size >> len(self.encoder_channels) < 1:
+            return {"encoder_channels": f"{size}x{size} images can be halved {doublings + 2} times"}
         return {
-            name: f"{size}x{size} images need {doublings} widths, found {len(getattr(self, name))}"
-            for name in ("generator_widths", "critic_widths")
+            name: (
+                f"{size}x{size} images need {doublings} channel counts, "
+                f"found {len(getattr(self, name))}"
+            )
+            for name in ("generator_channels", "critic_channels")
             if len(getattr(self, name)) != doublings
         }
 
@@ -52,47 +55,51 @@ class Dcgan(Networks):
         """The generator ends in a tanh."""
         return True
 
-    def generator(self, shape: Shape, code_width: int) -> nn.Module:
+    def build_generator(self, shape: Shape, code_dim: int) -> nn.Module:
         """(z, code) -> images."""
         from genctl.networks.layers import dcgan
 
         return dcgan.Generator(
-            self.z_width, code_width, self.generator_widths, shape.channels, self.modulated
+            self.z_dim,
+            code_dim,
+            self.generator_channels,
+            shape.channels,
+            self.conditional_batchnorm,
         )
 
-    def critic(self, shape: Shape, code_width: int, classes: int) -> nn.Module:
+    def build_critic(self, shape: Shape, code_dim: int, num_classes: int) -> nn.Module:
         """(images, code) -> scores and class logits."""
         from genctl.networks.layers import dcgan
-        from genctl.networks.layers.projection import Projection
+        from genctl.networks.layers.projection import ProjectionHead
 
         spectral = self.critic_normalization == "spectral"
-        head = Projection(self.critic_features, code_width, classes)
+        head = ProjectionHead(self.critic_hidden_dim, code_dim, num_classes)
         return dcgan.Critic(
-            shape.channels, self.critic_widths, self.critic_features, head, spectral
+            shape.channels, self.critic_channels, self.critic_hidden_dim, head, spectral
         )
 
-    def encoder(self, shape: Shape, code_width: int) -> nn.Module:
-        """Images -> codes; a linear map is added only where the widths do not agree already."""
+    def build_encoder(self, shape: Shape, code_dim: int) -> nn.Module:
+        """Images -> codes; a linear layer is added only where the sizes differ."""
         from torch import nn
 
-        body, width = self._encoder_body(shape)
-        if width == code_width:
+        body, features = self._encoder_body(shape)
+        if features == code_dim:
             return body
-        return nn.Sequential(*body, nn.Linear(width, code_width))
+        return nn.Sequential(*body, nn.Linear(features, code_dim))
 
-    def posterior(self, shape: Shape, code_width: int) -> nn.Module:
-        """(images, code) -> mean and logarithm of the variance of z."""
+    def build_posterior(self, shape: Shape, code_dim: int) -> nn.Module:
+        """(images, code) -> mean and log variance of z."""
         from genctl.networks.layers import dcgan
 
-        body, width = self._encoder_body(shape)
-        return dcgan.Posterior(body, width, code_width, self.z_width)
+        body, features = self._encoder_body(shape)
+        return dcgan.Posterior(body, features, code_dim, self.z_dim)
 
     def _encoder_body(self, shape: Shape) -> tuple[nn.Sequential, int]:
-        """A stack of layers, and how many features it ends in."""
+        """The convolutions, and how many features they end in."""
         from genctl.networks.layers import dcgan
 
-        widths = self.encoder_widths
-        if self.encoder_style == "pooled":
-            return dcgan.PooledEncoder(shape.channels, widths), widths[-1]
-        side = shape.size >> len(widths)
-        return dcgan.StridedEncoder(shape.channels, widths), widths[-1] * side * side
+        channels = self.encoder_channels
+        if self.encoder == "pooled":
+            return dcgan.PooledEncoder(shape.channels, channels), channels[-1]
+        side = shape.size >> len(channels)
+        return dcgan.StridedEncoder(shape.channels, channels), channels[-1] * side * side

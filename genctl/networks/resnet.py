@@ -1,4 +1,4 @@
-"""The residual family without normalisation, for objectives that compare images in a batch."""
+"""Residual networks without normalization, as in R3GAN: Huang et al. 2024."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from genctl.networks.base import Networks, Widths
+from genctl.networks.base import Channels, Networks
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,24 +18,27 @@ class Resnet(Networks):
     """Residual blocks, leaky ReLU, bilinear resampling."""
 
     kind: Literal["resnet"] = "resnet"
-    z_width: int = Field(default=64, ge=1, le=4096)
+    z_dim: int = Field(default=64, ge=1, le=4096)
     """Length of z."""
-    widths: Widths = (96, 96, 48, 24)
-    """Channels at 4x4, 8x8 and so on, up to the image's size; the critic has them in reverse."""
-    blocks: int = Field(default=1, ge=1, le=64)
-    """Residual blocks at each size."""
-    encoder_widths: Widths = (96, 96, 48, 24)
-    """Channels of the encoder, from 4x4 upwards like `widths`."""
+    channels: Channels = (96, 96, 48, 24)
+    """Generator channels at 4x4, 8x8 and so on, up to the image size; the critic mirrors them."""
+    blocks_per_resolution: int = Field(default=1, ge=1, le=64)
+    """Residual blocks at each resolution."""
+    encoder_channels: Channels = (96, 96, 48, 24)
+    """Encoder channels, from 4x4 upwards like `channels`."""
     tanh: bool = False
     """End the generator in a tanh."""
 
     def problems(self, size: int) -> dict[str, str]:
-        """Each size from 4x4 must have its width."""
-        sizes = size.bit_length() - 2
+        """Every resolution from 4x4 needs its number of channels."""
+        resolutions = size.bit_length() - 2
         return {
-            name: f"{size}x{size} images need {sizes} widths, found {len(getattr(self, name))}"
-            for name in ("widths", "encoder_widths")
-            if len(getattr(self, name)) != sizes
+            name: (
+                f"{size}x{size} images need {resolutions} channel counts, "
+                f"found {len(getattr(self, name))}"
+            )
+            for name in ("channels", "encoder_channels")
+            if len(getattr(self, name)) != resolutions
         }
 
     @property
@@ -43,38 +46,45 @@ class Resnet(Networks):
         """Only with a tanh."""
         return self.tanh
 
-    def generator(self, shape: Shape, code_width: int) -> nn.Module:
+    def build_generator(self, shape: Shape, code_dim: int) -> nn.Module:
         """(z, code) -> images."""
         from genctl.networks.layers import resnet
 
         return resnet.Generator(
-            self.z_width, code_width, self.widths, self.blocks, shape.channels, self.tanh
+            self.z_dim,
+            code_dim,
+            self.channels,
+            self.blocks_per_resolution,
+            shape.channels,
+            self.tanh,
         )
 
-    def critic(self, shape: Shape, code_width: int, classes: int) -> nn.Module:
+    def build_critic(self, shape: Shape, code_dim: int, num_classes: int) -> nn.Module:
         """(images, code) -> scores and class logits."""
         from genctl.networks.layers import resnet
-        from genctl.networks.layers.projection import Projection
+        from genctl.networks.layers.projection import ProjectionHead
 
-        head = Projection(self.widths[0], code_width, classes)
-        return resnet.Critic(shape.channels, self.widths[::-1], self.blocks, head)
+        head = ProjectionHead(self.channels[0], code_dim, num_classes)
+        return resnet.Critic(shape.channels, self.channels[::-1], self.blocks_per_resolution, head)
 
-    def encoder(self, shape: Shape, code_width: int) -> nn.Module:
+    def build_encoder(self, shape: Shape, code_dim: int) -> nn.Module:
         """Images -> codes."""
         from torch import nn
 
         return nn.Sequential(
-            self._encoder_body(shape), nn.Linear(self.encoder_widths[0], code_width)
+            self._encoder_body(shape), nn.Linear(self.encoder_channels[0], code_dim)
         )
 
-    def posterior(self, shape: Shape, code_width: int) -> nn.Module:
-        """(images, code) -> mean and logarithm of the variance of z."""
+    def build_posterior(self, shape: Shape, code_dim: int) -> nn.Module:
+        """(images, code) -> mean and log variance of z."""
         from genctl.networks.layers.dcgan import Posterior
 
-        width = self.encoder_widths[0]
-        return Posterior(self._encoder_body(shape), width, code_width, self.z_width)
+        features = self.encoder_channels[0]
+        return Posterior(self._encoder_body(shape), features, code_dim, self.z_dim)
 
     def _encoder_body(self, shape: Shape) -> nn.Module:
         from genctl.networks.layers import resnet
 
-        return resnet.Features(shape.channels, self.encoder_widths[::-1], self.blocks)
+        return resnet.FeatureExtractor(
+            shape.channels, self.encoder_channels[::-1], self.blocks_per_resolution
+        )

@@ -1,30 +1,28 @@
-"""The hinge game: Lim and Ye 2017; Miyato et al. 2018.
+"""The hinge loss: Lim and Ye 2017; Miyato et al. 2018.
 
-It wants a critic that cannot grow steep: `networks: {critic_normalization: spectral}`.
+It needs a critic whose slope is bounded: `networks: {critic_normalization: spectral}`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from genctl.objectives.base import Adversarial, Score, Terms
+from genctl.objectives.adversarial import Adversarial, ConditionedCritic, CriticOutput
+from genctl.objectives.base import Terms
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genctl.training.batches import Batch
-
 
 class Hinge(Adversarial):
-    """Scores count until they are on their side of a margin."""
+    """Scores are penalized until they are on their side of a margin."""
 
     kind: Literal["hinge"] = "hinge"
 
-    def critic_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
+    def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """max(0, 1 - D(x)) + max(0, 1 + D(G(z)))."""
-        real_scores, fake_scores = score.each(real, fake)
-        return {"real": (1 - real_scores).relu().mean(), "fake": (1 + fake_scores).relu().mean()}
+        return {"real": (1 - real.scores).relu().mean(), "fake": (1 + fake.scores).relu().mean()}
 
-    def generator_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
+    def generator_terms(self, critic: ConditionedCritic, real: Tensor, fake: Tensor) -> Terms:
         """-D(G(z))."""
-        return {"fake": -score(fake).mean()}
+        return {"fake": -critic.scores(fake).mean()}

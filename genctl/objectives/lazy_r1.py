@@ -1,7 +1,8 @@
-"""What games have in common whose critic is held down by R1 now and then.
+"""What objectives have in common that regularize the critic with R1, lazily.
 
-R1 is the critic's squared slope at real images: Mescheder et al. 2018, equation 9. Taking it only
-in every n-th step, n times as strong, is from Karras et al. 2020 (StyleGAN2), appendix B.
+R1 is the squared gradient of the critic at real images: Mescheder et al. 2018, equation 9.
+Computing it only in every n-th step, n times as strong, is from Karras et al. 2020 (StyleGAN2),
+appendix B.
 """
 
 from __future__ import annotations
@@ -10,38 +11,39 @@ from typing import TYPE_CHECKING
 
 from pydantic import NonNegativeFloat, PositiveInt
 
-from genctl.objectives.base import Adversarial, Score, Terms
-from genctl.objectives.penalties import scores_and_slopes
+from genctl.objectives.adversarial import Adversarial, ConditionedCritic, CriticOutput
+from genctl.objectives.base import Terms
+from genctl.objectives.gradient_penalty import outputs_and_squared_gradients
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genctl.training.batches import Batch
+    from genctl.data.batch import Batch
 
 
-PENALISED = "penalised"
+WITH_R1 = "r1"
 
 
 class LazyR1(Adversarial):
-    """A game with the penalty gamma/2 ||grad D(x)||² on the critic."""
+    """An adversarial objective with the penalty gamma/2 ||grad D(x)||² on the critic."""
 
     gamma: NonNegativeFloat = 1.0
-    """Weight of the penalty R1; 0 turns it off."""
-    penalty_every: PositiveInt = 8
-    """Steps from one penalty to the next; each is this many times as strong."""
+    """Weight of the R1 penalty; 0 turns it off."""
+    r1_interval: PositiveInt = 8
+    """Steps from one R1 penalty to the next; each is this many times as strong."""
 
     def variant(self, step: int) -> str:
         """With the penalty, or without."""
-        due = self.gamma and step % self.penalty_every == 0
-        return PENALISED if due else ""
+        due = self.gamma and step % self.r1_interval == 0
+        return WITH_R1 if due else ""
 
-    def scores_and_penalty(
-        self, score: Score, real: Tensor, fake: Tensor, batch: Batch
-    ) -> tuple[Tensor, Tensor, Terms]:
-        """Scores (B,) of the real and of the generated images, and the penalty if it is due."""
-        if batch.variant != PENALISED:
-            real_scores, fake_scores = score.each(real, fake)
-            return real_scores, fake_scores, {}
-        (real_scores,), (slope,) = scores_and_slopes(score, real)
-        penalty = self.gamma / 2 * self.penalty_every * slope.mean()
-        return real_scores, score(fake), {"r1": penalty}
+    def critic_outputs(
+        self, critic: ConditionedCritic, fake: Tensor, batch: Batch
+    ) -> tuple[CriticOutput, CriticOutput, Terms]:
+        """The outputs for real and generated images, and the penalty if it is due."""
+        if batch.variant != WITH_R1:
+            return super().critic_outputs(critic, fake, batch)
+        ((real_output, squared_gradient),) = outputs_and_squared_gradients(critic, batch.real)
+        (fake_output,) = critic(fake)
+        penalty = self.gamma / 2 * self.r1_interval * squared_gradient.mean()
+        return real_output, fake_output, {"r1": penalty}

@@ -1,30 +1,28 @@
-"""The least-squares game: Mao et al. 2017, with targets 1 for real and 0 for generated images."""
+"""The least-squares GAN loss: Mao et al. 2017, with targets 1 for real and 0 for generated."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from genctl.objectives.base import Adversarial, Score, Terms
+from genctl.objectives.adversarial import Adversarial, ConditionedCritic, CriticOutput
+from genctl.objectives.base import Terms
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genctl.training.batches import Batch
-
 
 class LeastSquares(Adversarial):
-    """The critic regresses real or not; the generator pulls its images towards real."""
+    """The critic regresses 1 for real and 0 for generated images."""
 
     kind: Literal["least_squares"] = "least_squares"
 
-    def critic_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
+    def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """(D(x) - 1)²/2 + D(G(z))²/2."""
-        real_scores, fake_scores = score.each(real, fake)
         return {
-            "real": (real_scores - 1).square().mean() / 2,
-            "fake": fake_scores.square().mean() / 2,
+            "real": (real.scores - 1).square().mean() / 2,
+            "fake": fake.scores.square().mean() / 2,
         }
 
-    def generator_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
+    def generator_terms(self, critic: ConditionedCritic, real: Tensor, fake: Tensor) -> Terms:
         """(D(G(z)) - 1)²/2."""
-        return {"fake": (score(fake) - 1).square().mean() / 2}
+        return {"fake": (critic.scores(fake) - 1).square().mean() / 2}

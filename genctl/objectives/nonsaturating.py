@@ -1,33 +1,30 @@
-"""The non-saturating game: Goodfellow et al. 2014, section 3."""
+"""The non-saturating GAN loss: Goodfellow et al. 2014, section 3."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from genctl.objectives.base import Score, Terms
+from genctl.objectives.adversarial import ConditionedCritic, CriticOutput
+from genctl.objectives.base import Terms
 from genctl.objectives.lazy_r1 import LazyR1
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genctl.training.batches import Batch
-
 
 class NonSaturating(LazyR1):
-    """The critic lowers a cross-entropy; the generator raises the critic's belief in its images."""
+    """The original loss, with the generator maximizing log D(G(z))."""
 
     kind: Literal["nonsaturating"] = "nonsaturating"
 
-    def critic_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
-        """softplus(-D(x)) + softplus(D(G(z))), and R1."""
+    def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
+        """softplus(-D(x)) + softplus(D(G(z)))."""
         from torch.nn.functional import softplus
 
-        real_scores, fake_scores, penalty = self.scores_and_penalty(score, real, fake, batch)
-        terms = {"real": softplus(-real_scores).mean(), "fake": softplus(fake_scores).mean()}
-        return terms | penalty
+        return {"real": softplus(-real.scores).mean(), "fake": softplus(fake.scores).mean()}
 
-    def generator_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
+    def generator_terms(self, critic: ConditionedCritic, real: Tensor, fake: Tensor) -> Terms:
         """softplus(-D(G(z)))."""
         from torch.nn.functional import softplus
 
-        return {"fake": softplus(-score(fake)).mean()}
+        return {"fake": softplus(-critic.scores(fake)).mean()}

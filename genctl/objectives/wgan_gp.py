@@ -6,43 +6,49 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
 
-from genctl.objectives.base import Adversarial, Score, Terms
-from genctl.objectives.penalties import scores_and_slopes
+from genctl.objectives.adversarial import Adversarial, ConditionedCritic, CriticOutput
+from genctl.objectives.base import Terms
+from genctl.objectives.gradient_penalty import outputs_and_squared_gradients
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from genctl.training.batches import Batch
+    from genctl.data.batch import Batch
 
 
 class WganGp(Adversarial):
-    """The critic's slope is pulled to 1 on the way from generated images to real ones."""
+    """The critic's slope is pulled towards 1 between generated and real images."""
 
     kind: Literal["wgan_gp"] = "wgan_gp"
-    penalty_weight: NonNegativeFloat = 10.0
+    gradient_penalty_weight: NonNegativeFloat = 10.0
     """lambda of the paper."""
     critic_steps: PositiveInt = 5
-    """Critic steps for each generator step."""
+    """Critic updates for each generator update."""
 
     @property
-    def critic_turns(self) -> int:
-        """How often the critic learns before the generator does."""
+    def critic_repeats(self) -> int:
+        """``critic_steps``."""
         return self.critic_steps
 
-    def critic_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
-        """D(G(z)) - D(x) + lambda (||grad D(mixture)|| - 1)²."""
+    def critic_outputs(
+        self, critic: ConditionedCritic, fake: Tensor, batch: Batch
+    ) -> tuple[CriticOutput, CriticOutput, Terms]:
+        """The outputs, and lambda (||grad D(mixture)|| - 1)²."""
         import torch
 
-        real_scores, fake_scores = score.each(real, fake)
-        share = batch.draws.uniform("mixture", 1, 1, 1)
-        _, (slope,) = scores_and_slopes(score, torch.lerp(fake.to(real.dtype), real, share))
-        # The root has an infinite slope at zero, so a little is added.
-        excess = (slope + 1e-12).sqrt() - 1
-        return {
-            "wasserstein": (fake_scores - real_scores).mean(),
-            "penalty": self.penalty_weight * excess.square().mean(),
-        }
+        real_output, fake_output = critic(batch.real, fake)
+        share = batch.noise.uniform("mixture", 1, 1, 1)
+        mixture = torch.lerp(fake.to(batch.real.dtype), batch.real, share)
+        ((_, squared_gradient),) = outputs_and_squared_gradients(critic, mixture)
+        # The root has an infinite derivative at zero.
+        excess = (squared_gradient + 1e-12).sqrt() - 1
+        penalty = self.gradient_penalty_weight * excess.square().mean()
+        return real_output, fake_output, {"gradient_penalty": penalty}
 
-    def generator_terms(self, score: Score, real: Tensor, fake: Tensor, batch: Batch) -> Terms:
+    def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
+        """D(G(z)) - D(x)."""
+        return {"wasserstein": (fake.scores - real.scores).mean()}
+
+    def generator_terms(self, critic: ConditionedCritic, real: Tensor, fake: Tensor) -> Terms:
         """-D(G(z))."""
-        return {"fake": -score(fake).mean()}
+        return {"fake": -critic.scores(fake).mean()}

@@ -14,20 +14,21 @@ from torch import Tensor
 from genctl.common import tensors
 from genctl.config.config import Config
 from genctl.common.errors import BadContent
-from genctl.data.preprocess import Framing
-from genctl.model import DRAWING, Model
+from genctl.data.preprocess import Preprocessing
+from genctl.config.build import build_model
+from genctl.model import INFERENCE_ROLES, Model
 from genctl.common.weights import Unfilled, load_weights, prefixed, require_fit, without_prefix
 
-CODES = ("class_codes", "typical_codes")
+CODES = ("class_codes", "training_codes")
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelMetadata:
     """What a model file knows besides weights."""
 
     config: Config
     classes: tuple[str, ...]
-    framing: Framing
+    preprocessing: Preprocessing
     images: int  # real images that it was trained on
 
 
@@ -36,25 +37,25 @@ class TrainedModel:
     """A model file in memory."""
 
     path: Path
-    digest: str  # SHA-256 of weights and facts
-    facts: Facts
+    digest: str  # SHA-256 of weights and metadata
+    metadata: ModelMetadata
     model: Model  # generator and encoder, averaged
     class_codes: Tensor  # (classes, width)
-    typical_codes: Tensor  # (P, width): what noise is drawn around
+    training_codes: Tensor  # (P, width): what noise is drawn around
 
 
 def write(
-    path: Path, model: Model, class_codes: Tensor, typical_codes: Tensor, facts: Facts
+    path: Path, model: Model, class_codes: Tensor, training_codes: Tensor, metadata: ModelMetadata
 ) -> str:
     """Write a model file, whole or not at all; returns its digest."""
     content = prefixed("model", model.state_dict())
-    content |= {"class_codes": class_codes, "typical_codes": typical_codes}
+    content |= {"class_codes": class_codes, "training_codes": training_codes}
     values = {
         "kind": "model",
-        "config": facts.config.model_dump(mode="json"),
-        "classes": list(facts.classes),
-        "framing": asdict(facts.framing),
-        "images": facts.images,
+        "config": metadata.config.model_dump(mode="json"),
+        "classes": list(metadata.classes),
+        "preprocessing": asdict(metadata.preprocessing),
+        "images": metadata.images,
     }
     return tensors.write(path, content, values)
 
@@ -68,29 +69,29 @@ def read(path: Path, device: torch.device) -> TrainedModel:
     """
     content, values, digest = tensors.read(path, "model")
     tensors.require_finite(content, path)
-    facts = _facts(values, path)
+    metadata = _metadata(values, path)
     weights = without_prefix("model", content)
     unknown = content.keys() - {f"model.{name}" for name in weights} - set(CODES)
     if unknown:
         raise BadContent(
             f"cannot use {path}: it holds {min(unknown)}, which is no part of a model; get it again"
         )
-    _require_fit(facts, weights, path)
+    _require_fit(metadata, weights, path)
     with Unfilled():
-        model = Model(facts.config, len(facts.classes), DRAWING)
+        model = build_model(metadata.config, len(metadata.classes), INFERENCE_ROLES)
     load_weights(model, weights, path)
     model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
-    width = facts.config.condition.code_width
-    class_codes = _codes(CODES[0], content, (len(facts.classes), width), path)
-    typical_codes = _codes(CODES[1], content, (-1, width), path)
-    return TrainedModel(path, digest, facts, model, class_codes, typical_codes)
+    width = metadata.config.condition.code_dim
+    class_codes = _codes(CODES[0], content, (len(metadata.classes), width), path)
+    training_codes = _codes(CODES[1], content, (-1, width), path)
+    return TrainedModel(path, digest, metadata, model, class_codes, training_codes)
 
 
-def _require_fit(facts: Facts, weights: dict[str, Tensor], path: Path) -> None:
+def _require_fit(metadata: ModelMetadata, weights: dict[str, Tensor], path: Path) -> None:
     """Refuse weights that are not those of their config, before anything is allocated for it."""
     try:
         with torch.device("meta"), Unfilled():
-            outline = Model(facts.config, len(facts.classes), DRAWING)
+            outline = build_model(metadata.config, len(metadata.classes), INFERENCE_ROLES)
     except (RuntimeError, TypeError, ValueError, OverflowError):  # sizes that no network can have
         raise BadContent(
             f"cannot use {path}: no network can be built from its config; get it again"
@@ -112,13 +113,13 @@ def _codes(name: str, content: dict[str, Tensor], shape: tuple[int, int], path: 
     return codes
 
 
-def _facts(values: dict[str, Any], path: Path) -> Facts:
+def _metadata(values: dict[str, Any], path: Path) -> ModelMetadata:
     try:
-        facts = Facts(
+        metadata = ModelMetadata(
             # Through JSON, where a list stands for a tuple.
             config=Config.model_validate_json(json.dumps(values["config"])),
             classes=TypeAdapter(tuple[str, ...]).validate_python(values["classes"]),
-            framing=TypeAdapter(Framing).validate_python(values["framing"]),
+            preprocessing=TypeAdapter(Preprocessing).validate_python(values["preprocessing"]),
             images=TypeAdapter(int).validate_python(values["images"]),
         )
     except KeyError as error:
@@ -127,7 +128,7 @@ def _facts(values: dict[str, Any], path: Path) -> Facts:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "config"
         raise BadContent(f"cannot use {path}: {place}: {first['msg']}; get it again") from None
-    for key, why in facts.config.problems().items():
+    for key, why in metadata.config.problems().items():
         raise BadContent(f"cannot use {path}: {key}: {why}; get it again")
-    config = facts.config.model_copy(update={"data": facts.config.data.followed()})
-    return replace(facts, config=config)
+    config = metadata.config.model_copy(update={"data": metadata.config.data.followed()})
+    return replace(metadata, config=config)

@@ -194,9 +194,9 @@ class Run:
         """The content of environment.json, or nothing."""
         return _read_json(self.environment)
 
-    def write_environment(self, facts: dict[str, Any]) -> None:
+    def write_environment(self, metadata: dict[str, Any]) -> None:
         """Keep what the result depends on besides the config."""
-        files.write_whole(self.environment, (json.dumps(facts, indent=2) + "\n").encode())
+        files.write_whole(self.environment, (json.dumps(metadata, indent=2) + "\n").encode())
 
     def read_evaluation(self) -> dict[str, Any]:
         """The last JSON of evaluate, unless the model has changed since."""

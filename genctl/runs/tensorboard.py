@@ -21,18 +21,18 @@ class TensorBoard:
         self._folder = folder
         self._hook = threading.excepthook
         threading.excepthook = self._keep_quiet
-        with files.told(self._folder):
+        with files.translate_errors(self._folder):
             self._writer = SummaryWriter(str(folder), purge_step=images_seen or None)
 
-    def write(self, images_seen: int, scalars: dict[str, float]) -> None:
+    def add_scalars(self, images_seen: int, scalars: dict[str, float]) -> None:
         """Add one point to each curve; the horizontal axis is images."""
-        with files.told(self._folder):
+        with files.translate_errors(self._folder):
             for name, value in scalars.items():
                 self._writer.add_scalar(name, value, images_seen)
 
-    def show(self, images_seen: int, grid: torch.Tensor) -> None:
+    def add_image(self, images_seen: int, grid: torch.Tensor) -> None:
         """Add a grid of samples."""
-        with files.told(self._folder):
+        with files.translate_errors(self._folder):
             self._writer.add_image("samples", grid, images_seen)
 
     def __enter__(self) -> "TensorBoard":
@@ -40,7 +40,7 @@ class TensorBoard:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            with files.told(self._folder):
+            with files.translate_errors(self._folder):
                 self._writer.close()
         except (CannotCreate, WriteFailed):
             if kind is None:  # else what ended the block is the one to tell

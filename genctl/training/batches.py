@@ -1,100 +1,74 @@
-"""Batch k of seed s, as a pure function: nothing to save, nothing to skip when resuming."""
+"""Batch k of seed s as a pure function: resuming has nothing to restore and nothing to skip."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from genctl.common.rng import generator
+from genctl.common.rng import torch_rng
 from genctl.conditions.base import Condition
 from genctl.data.base import Images
-from genctl.data.batch_noise import Draws
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one turn plays with."""
-
-    noise: Tensor  # (B, z) from N(0, I)
-    real: Tensor  # (B, C, H, W) in [-1, 1]
-    shown: Tensor  # (B, C, H, W) in [-1, 1]: what the encoder looks at
-    labels: Tensor  # (B,) int64
-    classes: int  # how many there are; 0 for data without labels
-    variant: str  # which of the objective's formulas holds
-    progress: Tensor  # () float32: share of the run that is done, 0 to 1
-    draws: Draws  # further random numbers, by purpose
-    shared: dict[str, Any] = field(default_factory=dict)
-
-    def once(self, name: str, compute: Callable[[], T]) -> T:
-        """What ``compute`` gave when ``name`` was first asked for, in any turn with this batch."""
-        if name not in self.shared:
-            self.shared[name] = compute()
-        result: T = self.shared[name]
-        return result
+from genctl.data.batch import Batch
+from genctl.data.batch_noise import BatchNoise
 
 
 class Batches:
     """All batches of a run.
 
-    They go through the images in epochs, every epoch in an order of its own; a batch that reaches
-    the end of one goes on in the next.
+    Every epoch visits all images in a new order. A batch that reaches the end of an epoch
+    continues in the next one, so all batches are full.
 
     Args:
         images: the training images.
-        condition: what is shown.
-        z_width: length of z.
+        condition: chooses what the encoder and the critic see of them.
+        z_dim: length of z.
         batch_size: images in a batch.
-        seed: of the run.
-        rows: the part of each batch that is wanted; the rest belongs to other processes.
+        seed: the run's seed.
+        rows: the rows of each batch that this process computes.
     """
 
     def __init__(
         self,
         images: Images,
         condition: Condition,
-        z_width: int,
+        z_dim: int,
         batch_size: int,
         seed: int,
         rows: slice = slice(None),
     ) -> None:
         self.images = images
         self.condition = condition
-        self.z_width = z_width
+        self.z_dim = z_dim
         self.batch_size = batch_size
         self.seed = seed
         self.rows = rows
-        self._order = lru_cache(maxsize=2)(self._draw_order)  # a batch may lie in two epochs
+        self._order = lru_cache(maxsize=2)(self._shuffle)  # a batch may span two epochs
 
     def batch(self, number: int, variant: str = "", progress: float = 0.0) -> Batch:
-        """Batch ``number`` of the run, played at ``progress`` (0 to 1)."""
+        """Batch ``number`` of the run, at ``progress`` (0 to 1)."""
         index = self.index(number).to(self.images.device)
-        return self.compose(index, self.draws(number), variant, torch.tensor(progress))
+        return self.assemble(index, self.noise(number), variant, torch.tensor(progress))
 
-    def compose(self, index: Tensor, draws: Draws, variant: str, progress: Tensor) -> Batch:
-        """A batch from the indices (B,) of its images: arithmetic on the images' device only."""
-        shown = self.condition.show(self.images, index, draws)
+    def assemble(self, index: Tensor, noise: BatchNoise, variant: str, progress: Tensor) -> Batch:
+        """A batch from the indices (B,) of its images; computed on the images' device only."""
+        chosen = self.condition.choose_images(self.images, index, noise)
         return Batch(
-            noise=draws.normal("noise", self.z_width),
-            real=shown.real,
-            shown=shown.image,
-            labels=shown.labels,
-            classes=len(self.images.classes),
+            z=noise.normal("noise", self.z_dim),
+            real=chosen.real,
+            condition_images=chosen.condition_images,
+            labels=chosen.labels,
+            num_classes=len(self.images.classes),
             variant=variant,
             progress=progress,
-            draws=draws,
+            noise=noise,
         )
 
-    def draws(self, number: int) -> Draws:
+    def noise(self, number: int) -> BatchNoise:
         """The random numbers of batch ``number``."""
-        return Draws(self.seed, number, self.batch_size, self.images.device, self.rows)
+        return BatchNoise(self.seed, number, self.batch_size, self.images.device, self.rows)
 
     def index(self, number: int) -> Tensor:
-        """Which images (B,) are shown in batch ``number``; on the CPU."""
+        """The indices (B,) of the images in batch ``number``; on the CPU."""
         first, count = number * self.batch_size, len(self.images)
         last = first + self.batch_size
         parts = [
@@ -103,5 +77,5 @@ class Batches:
         ]
         return torch.cat(parts)[self.rows]
 
-    def _draw_order(self, epoch: int) -> Tensor:
-        return torch.randperm(len(self.images), generator=generator(self.seed, "order", epoch))
+    def _shuffle(self, epoch: int) -> Tensor:
+        return torch.randperm(len(self.images), generator=torch_rng(self.seed, "order", epoch))

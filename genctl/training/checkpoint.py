@@ -1,4 +1,4 @@
-"""Everything that resuming needs, in one file: the state of a run between two steps."""
+"""Checkpoints: everything that resuming needs, in one file."""
 
 from __future__ import annotations
 
@@ -11,134 +11,103 @@ from pydantic import Field, NonNegativeInt, PositiveInt, TypeAdapter, Validation
 from torch import Tensor
 
 from genctl.common import tensors
-from genctl.common.errors import BadContent, Diverged, TooNew
+from genctl.common.errors import BadContent, TooNew
 from genctl.common.weights import load_weights, prefixed, require_fit, without_prefix
-from genctl.config.config import Config
-from genctl.model import Average, Model
 from genctl.runs.run import Run
-from genctl.training.adam import Adam
-from genctl.training.early_stopping import Standing
-from genctl.training.metrics import Meter
-
-
-class State:
-    """What changes from step to step."""
-
-    def __init__(self, config: Config, model: Model) -> None:
-        self.config = config
-        self.model = model
-        self.average = Average(model)
-        built = {role: config.optimizer.build(role, net) for role, net in model.roles.items()}
-        self.optimizers: dict[str, Adam] = {
-            role: optimizer for role, optimizer in built.items() if optimizer is not None
-        }
-        self.meter = Meter()
-        self.standing = Standing()
-        self.step = 0
-        self.images = 0
-
-    def save(self, path: Path, facts: dict[str, Any]) -> None:
-        """Write the state, whole or not at all.
-
-        Raises:
-            Diverged: it holds values that are not finite; nothing is written then.
-        """
-        self.require_finite()
-        sums, counts = self.meter.state()
-        content = self.learned() | prefixed("meter", sums)
-        progress = {
-            "step": self.step,
-            "images": self.images,
-            "meter": counts,
-            "standing": asdict(self.standing),
-        }
-        tensors.write(path, content, {"kind": "checkpoint", **facts, **progress})
-
-    def require_finite(self) -> None:
-        """Refuse to keep what is no longer made of numbers.
-
-        Raises:
-            Diverged: naming the first tensor that is not finite.
-        """
-        self.meter.require_finite()
-        name = tensors.first_infinite(self.learned())
-        if name:
-            raise Diverged(f"diverged: {name} became infinite or not a number")
-
-    def load(self, path: Path) -> dict[str, Any]:
-        """Take up a saved state.
-
-        Returns:
-            The facts that it was saved with.
-
-        Raises:
-            BadContent: the file is damaged or of another run; nothing was changed then.
-        """
-        content, facts, _ = tensors.read(path, "checkpoint")
-        tensors.require_finite(content, path)
-        sums = without_prefix("meter", content)
-        learned = {name: value for name, value in content.items() if not name.startswith("meter.")}
-        require_fit(self.learned(), learned, path)
-        progress = _progress(facts, sums, path)
-        load_weights(self.model, without_prefix("model", content), path)
-        load_weights(self.average.model, without_prefix("average", content), path)
-        for role, optimizer in self.optimizers.items():
-            optimizer.restore(without_prefix(f"optimizer.{role}", content))
-        device = next(self.model.parameters()).device
-        self.meter.restore({name: value.to(device) for name, value in sums.items()}, progress.meter)
-        self.standing = progress.standing
-        self.step, self.images = progress.step, progress.images
-        return facts
-
-    def learned(self) -> dict[str, Tensor]:
-        """Weights, their average and the optimizers' memory; the names never change in a run."""
-        content = prefixed("model", self.model.state_dict())
-        content |= prefixed("average", self.average.model.state_dict())
-        for role, optimizer in self.optimizers.items():
-            content |= prefixed(f"optimizer.{role}", optimizer.state())
-        return content
+from genctl.training.early_stopping import EarlyStopping
+from genctl.training.state import State
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a run was, as its checkpoint says."""
+class CheckpointMetadata:
+    """How far the run was, besides the tensors."""
 
     step: NonNegativeInt
     images: NonNegativeInt
-    meter: dict[str, PositiveInt]
-    standing: Standing
+    loss_counts: dict[str, PositiveInt]
+    early_stopping: EarlyStopping
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     precision: Literal["fp32", "bf16"] | None = None
 
 
-def _progress(facts: dict[str, Any], sums: dict[str, Tensor], path: Path) -> Progress:
-    try:
-        progress = TypeAdapter(Progress).validate_python(facts)
-    except ValidationError:
-        raise BadContent(
-            f"cannot use {path}: it does not say how far the run was; delete it"
-        ) from None
-    fits = progress.meter.keys() == sums.keys()
-    if not fits or not all(sum_.ndim == 0 and sum_.is_floating_point() for sum_ in sums.values()):
-        raise BadContent(f"cannot use {path}: it does not say how far the run was; delete it")
-    return progress
+def save_checkpoint(state: State, path: Path, seconds: float, precision: str) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Args:
+        state: the state.
+        path: the file.
+        seconds: how long all parts of the run have taken so far.
+        precision: in which the run computes.
+
+    Raises:
+        Diverged: the state holds values that are not finite; nothing is written.
+    """
+    state.require_finite()
+    sums, counts = state.losses.state()
+    metadata = {
+        "kind": "checkpoint",
+        "step": state.step,
+        "images": state.images,
+        "loss_counts": counts,
+        "early_stopping": asdict(state.early_stopping),
+        "seconds": seconds,
+        "precision": precision,
+    }
+    tensors.write(path, state.tensors() | prefixed("losses", sums), metadata)
 
 
-def resume(state: State, run: Run, warn: Callable[[str], None]) -> dict[str, Any]:
-    """Take up the newest checkpoint that is whole; a damaged one is put aside with a warning.
+def load_checkpoint(state: State, path: Path) -> CheckpointMetadata:
+    """Continue from a checkpoint.
 
-    One that cannot be read, or only by a later version, is not damaged, and nothing is done.
+    Raises:
+        BadContent: the file is damaged or belongs to another run; ``state`` is unchanged.
+    """
+    content, values, _ = tensors.read(path, "checkpoint")
+    tensors.require_finite(content, path)
+    sums = without_prefix("losses", content)
+    learned = {name: value for name, value in content.items() if not name.startswith("losses.")}
+    require_fit(state.tensors(), learned, path)
+    metadata = _metadata(values, sums, path)
+    load_weights(state.model, without_prefix("model", content), path)
+    load_weights(state.ema.model, without_prefix("ema", content), path)
+    for role, optimizer in state.optimizers.items():
+        optimizer.restore(without_prefix(f"optimizer.{role}", content))
+    device = next(state.model.parameters()).device
+    on_device = {name: value.to(device) for name, value in sums.items()}
+    state.losses.restore(on_device, metadata.loss_counts)
+    state.early_stopping = metadata.early_stopping
+    state.step, state.images = metadata.step, metadata.images
+    return metadata
+
+
+def resume(state: State, run: Run, warn: Callable[[str], None]) -> CheckpointMetadata | None:
+    """Continue from the newest intact checkpoint; a damaged one is renamed, with a warning.
+
+    A checkpoint that cannot be read, or was written by a later version, is not damaged, and is
+    left alone.
 
     Returns:
-        The facts of that checkpoint, or nothing where the run starts from the beginning.
+        The metadata of the checkpoint, or None where there is none.
     """
     for path in run.checkpoint_paths():
         try:
-            return state.load(path)
+            return load_checkpoint(state, path)
         except TooNew:
             raise
         except BadContent as error:
-            aside = path.with_suffix(".damaged")
-            path.rename(aside)
-            warn(f"{error}; kept as {aside.name}, going on from the checkpoint before it")
-    return {}
+            renamed = path.with_suffix(".damaged")
+            path.rename(renamed)
+            warn(f"{error}; kept as {renamed.name}, continuing from the checkpoint before it")
+    return None
+
+
+def _metadata(values: dict[str, Any], sums: dict[str, Tensor], path: Path) -> CheckpointMetadata:
+    unusable = BadContent(f"cannot use {path}: it does not say how far the run was; delete it")
+    try:
+        metadata = TypeAdapter(CheckpointMetadata).validate_python(values)
+    except ValidationError:
+        raise unusable from None
+    scalars = all(total.ndim == 0 and total.is_floating_point() for total in sums.values())
+    if metadata.loss_counts.keys() != sums.keys() or not scalars:
+        raise unusable
+    return metadata

@@ -1,32 +1,32 @@
-"""How a run stands by its scores: the best so far, and whether it has converged or collapsed."""
+"""The best score of a run, and whether the run has converged or collapsed."""
 
 from dataclasses import dataclass
 
 
-def overall(scores: dict[str, float]) -> float:
-    """One number to choose by, lower is better: FID, plus the share of images of a wrong class."""
+def overall_score(scores: dict[str, float]) -> float:
+    """One number, lower is better: FID, plus the share of samples of a wrong class."""
     return scores["fid"] + 1 - scores.get("agreement", 1.0)
 
 
 @dataclass
-class Standing:
-    """The best score of a run so far."""
+class EarlyStopping:
+    """The best score so far, and when it was reached."""
 
     best: float | None = None
     best_images: int = 0
 
-    def take(self, scores: dict[str, float], images: int) -> bool:
-        """Take new scores after ``images``; returns whether they are the best."""
-        value = overall(scores)
-        if self.best is not None and value >= self.best:
+    def update(self, scores: dict[str, float], images: int) -> bool:
+        """Add the scores after ``images``; returns whether they are the best so far."""
+        score = overall_score(scores)
+        if self.best is not None and score >= self.best:
             return False
-        self.best, self.best_images = value, images
+        self.best, self.best_images = score, images
         return True
 
     def has_converged(self, images: int, patience: int) -> bool:
-        """Whether ``patience`` images (0: for ever) went by without a better score."""
+        """Whether the last ``patience`` images brought no better score; never with 0."""
         return bool(patience) and self.best is not None and images - self.best_images >= patience
 
     def has_collapsed(self, scores: dict[str, float]) -> bool:
-        """Whether the scores are so far from the best that training is worth stopping."""
-        return self.best is not None and overall(scores) > max(10 * self.best, self.best + 1)
+        """Whether the scores are far worse than the best."""
+        return self.best is not None and overall_score(scores) > max(10 * self.best, self.best + 1)

@@ -1,9 +1,8 @@
-"""The processes that train one run together, as torchrun starts them; mostly it is one alone.
+"""The processes that torchrun started to train one run together; usually there is only one.
 
-The first process leads: it alone writes, scores and hears signals, and tells the others, which
-follow, step by step what to do. Every process keeps all weights, computes its own rows of each
-batch, and their gradients are averaged, so that the step is that of one process with the whole
-batch.
+Every process keeps all weights and runs the same loop. It computes its own rows of each batch, and
+gradients are averaged over all processes, so that a step equals that of a single process with the
+whole batch. Rank 0 alone reads and writes the run directory, scores, and obeys signals.
 """
 
 from __future__ import annotations
@@ -24,38 +23,39 @@ from genctl.common.errors import ConfigError, Unavailable
 
 OptionalTensor = TypeVar("OptionalTensor", Tensor, Tensor | None)
 
-WORDS = 4  # in all that is said
+MESSAGE_SIZE = 4  # numbers in every control message: an exit code, and up to three values
+RUNNING = -1.0  # in place of an exit code
 
-PATIENCE = timedelta(days=7)  # while the first process scores and saves, the others wait
+TIMEOUT = timedelta(days=7)  # the others wait this long while rank 0 scores and saves
 
 
 @dataclass(frozen=True)
-class Peers:
-    """Who else computes; ``number`` 0 leads."""
+class ProcessGroup:
+    """One of the processes that train a run."""
 
-    number: int = 0
-    count: int = 1
-    # Over the CPU, whatever the gradients go over: what is said must not wait for a GPU.
-    talk: dist.ProcessGroup | None = None
+    rank: int = 0
+    size: int = 1
+    # Control messages go over the CPU, so that they never wait for a GPU.
+    control: dist.ProcessGroup | None = None
 
     @property
-    def leads(self) -> bool:
-        """Whether this is the process that tells the others."""
-        return self.number == 0
+    def is_main(self) -> bool:
+        """Whether this process writes."""
+        return self.rank == 0
 
     def rows(self, batch_size: int) -> slice:
-        """The rows of a batch that are this process's own.
+        """The rows of each batch that this process computes.
 
         Raises:
-            ConfigError: the processes' parts would not be equal.
+            ConfigError: the batch cannot be divided evenly.
         """
-        own, rest = divmod(batch_size, self.count)
+        own, rest = divmod(batch_size, self.size)
         if rest or own < 2:
             raise ConfigError(
-                [f"training.batch_size: {batch_size} images cannot be shared out evenly among "
-                 f"{self.count} processes, at least 2 to each; set a multiple of {self.count}"]
+                [f"training.batch_size: {batch_size} images cannot be divided evenly among "
+                 f"{self.size} processes, at least 2 to each; set a multiple of {self.size}"]
             )  # fmt: skip
-        return slice(self.number * own, (self.number + 1) * own)
+        return slice(self.rank * own, (self.rank + 1) * own)
 
     def mean(self, tensors: Sequence[OptionalTensor]) -> Sequence[OptionalTensor]:
         """The mean of each tensor over all processes, in one exchange; None stays None.
@@ -64,81 +64,93 @@ class Peers:
             Unavailable: another process is gone.
         """
         present = [tensor for tensor in tensors if tensor is not None]
-        if self.count == 1 or not present:
+        if self.size == 1 or not present:
             return tensors
         flat = torch.cat([tensor.reshape(-1) for tensor in present])
-        with _together():
+        with _communication():
             dist.all_reduce(flat)
-        parts = iter(flat.div_(self.count).split([tensor.numel() for tensor in present]))
+        parts = iter(flat.div_(self.size).split([tensor.numel() for tensor in present]))
         return [tensor if tensor is None else next(parts).view_as(tensor) for tensor in tensors]
 
-    def tell(self, *words: float) -> None:
-        """Say ``WORDS`` numbers to the others; only the first process does."""
-        if self.count > 1:
-            said = torch.tensor(words + (0.0,) * (WORDS - len(words)), dtype=torch.float64)
-            with _together():
-                dist.broadcast(said, 0, group=self.talk)
+    def broadcast(self, values: Sequence[float]) -> list[float]:
+        """Rank 0's values, on every process.
 
-    def hear(self) -> list[float]:
-        """What the first process says next."""
-        said = torch.empty(WORDS, dtype=torch.float64)
-        with _together():
-            dist.broadcast(said, 0, group=self.talk)
-        words: list[float] = said.tolist()
-        return words
+        Raises:
+            Unavailable: another process is gone.
+            SystemExit: rank 0 has called ``send_exit``.
+        """
+        if self.size == 1:
+            return list(values)
+        exit_code, *received = self._exchange([RUNNING, *values])
+        if exit_code != RUNNING:
+            raise SystemExit(int(exit_code))
+        return received[: len(values)]
 
-    def share(self, tensors: Sequence[Tensor]) -> None:
-        """Give the others the first process's values of tensors that all of them have."""
-        if self.count > 1:
+    def send_exit(self, exit_code: int) -> None:
+        """End the other processes, which wait in ``broadcast``."""
+        if self.size > 1:
+            self._exchange([float(exit_code)])
+
+    def broadcast_tensors(self, tensors: Sequence[Tensor]) -> None:
+        """Overwrite the tensors of all processes with those of rank 0."""
+        if self.size > 1:
             for tensor in tensors:
                 whole = tensor.contiguous()
-                with _together():
+                with _communication():
                     dist.broadcast(whole, 0)
                 tensor.copy_(whole)
 
+    def _exchange(self, values: list[float]) -> list[float]:
+        padding = [0.0] * (MESSAGE_SIZE - len(values))
+        message = torch.tensor(values + padding, dtype=torch.float64)
+        with _communication():
+            dist.broadcast(message, 0, group=self.control)
+        received: list[float] = message.tolist()
+        return received
 
-ALONE = Peers()
+
+SINGLE_PROCESS = ProcessGroup()
 
 
 @contextmanager
-def joined(wish: str) -> Iterator[Peers]:
-    """The processes that torchrun started with this one, for as long as the block runs.
+def process_group(device_name: str) -> Iterator[ProcessGroup]:
+    """The processes that torchrun started together with this one, while the block runs.
 
     Args:
-        wish: the device, as ``--device`` names it.
+        device_name: the value of ``--device``.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield ALONE
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield SINGLE_PROCESS
         return
-    device = own_device(wish)
+    device = local_device(device_name)
     on_gpu = device.type == "cuda"
     if on_gpu:
         torch.cuda.set_device(device)
-    with _together():
-        dist.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    with _communication():
+        dist.init_process_group("nccl" if on_gpu else "gloo", timeout=TIMEOUT)
     try:
-        talk = dist.new_group(backend="gloo", timeout=PATIENCE) if on_gpu else None
-        yield Peers(dist.get_rank(), count, talk)  # type: ignore[arg-type]
+        control = dist.new_group(backend="gloo", timeout=TIMEOUT) if on_gpu else None
+        yield ProcessGroup(dist.get_rank(), size, control)  # type: ignore[arg-type]
     finally:
         dist.destroy_process_group()
 
 
-def own_device(wish: str) -> torch.device:
-    """The device that is wished for; of several GPUs, the one of this process."""
-    device = choose_device(wish)
-    if device.type == "cuda" and wish in ("auto", "cuda") and "LOCAL_RANK" in os.environ:
+def local_device(device_name: str) -> torch.device:
+    """The device for ``--device``; of several GPUs, the one that belongs to this process."""
+    device = choose_device(device_name)
+    if device.type == "cuda" and device_name in ("auto", "cuda") and "LOCAL_RANK" in os.environ:
         return choose_device(f"cuda:{os.environ['LOCAL_RANK']}")
     return device
 
 
 @contextmanager
-def _together() -> Iterator[None]:
-    """Tell what it means when an exchange fails."""
+def _communication() -> Iterator[None]:
+    """Turn a failed exchange into an error that says what it means."""
     try:
         yield
     except RuntimeError as error:
         reason = str(error).partition("\n")[0]
         raise Unavailable(
-            f"lost another process of this run: {reason}; run the same command again to go on"
+            f"lost another process of this run: {reason}; run the same command again to continue"
         ) from None

@@ -1,48 +1,55 @@
-"""One part of a run, from the command to its result: begin, or go on, or answer "complete"."""
+"""``genctl train``, from the command to its result: start a run, continue it, or do nothing."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from genctl.common import files
-from genctl.common.devices import choose_device, choose_precision, memory_errors, quick_denormals
+from genctl.common.devices import choose_device, choose_precision, flush_denormals, memory_errors
 from genctl.common.errors import (
     CannotCreate,
     ConfigError,
     Diverged,
     GenctlError,
     Interrupted,
+    Unavailable,
     WriteFailed,
 )
-from genctl.common.signals import Requests, Stopped, listen
+from genctl.common.reporting import Reporter
+from genctl.common.signals import SignalFlags, Stopped, signal_flags
 from genctl.config import config as configs
+from genctl.config.build import build_model
 from genctl.config.config import Config
 from genctl.config.loading import load_data
 from genctl.data.base import Images
-from genctl.model import Model, placed
+from genctl.evaluation.cache import has_judge, judge_of
+from genctl.evaluation.scorer import Scorer
+from genctl.model import to_device
 from genctl.runs import environment
-from genctl.runs.admission import answered, require_own, tell_other_budget
+from genctl.runs.continuation import completed_result, report_new_budget, require_genctl_run
 from genctl.runs.run import Run
 from genctl.runs.tensorboard import TensorBoard
-from genctl.training.checkpoint import State, resume
-from genctl.training.follower import begin, follow, tell_the_end
-from genctl.training.process_group import Peers, joined, own_device
-from genctl.training.services import Budget, Listener, Scorer, Surroundings
-from genctl.training.trainer import Trainer
+from genctl.training.budget import Budget
+from genctl.training.checkpoint import resume
+from genctl.training.process_group import ProcessGroup, local_device, process_group
+from genctl.training.state import State
+from genctl.training.sync_batchnorm import synchronize_batchnorm
+from genctl.training.trainer import Trainer, TrainingServices
 
 Result = dict[str, Any]
 
+PRECISIONS = ("fp32", "bf16")
+
 
 @dataclass(frozen=True)
-class Request:
+class TrainRequest:
     """What ``genctl train`` was asked to do."""
 
     config: Config
@@ -53,8 +60,8 @@ class Request:
     started: float = field(default_factory=time.monotonic)  # when the process began
 
 
-def train(request: Request, listener: Listener) -> Result:
-    """Train until the budget is spent, from the beginning or from where the run stands.
+def train(request: TrainRequest, reporter: Reporter) -> Result:
+    """Train until the budget is spent, from the beginning or from where the run is.
 
     Returns:
         The JSON of the contract: run, status, images, seconds, images_per_second, model, samples,
@@ -62,142 +69,167 @@ def train(request: Request, listener: Listener) -> Result:
 
     Raises:
         GenctlError: with the exit code that scripts rely on.
+        SystemExit: in all processes but the first, with the exit code of the first.
     """
-    with listen() as requests, joined(request.device) as peers:
-        if not peers.leads:
-            with requests.patiently():  # whoever leads hears signals, and says what to do
-                raise SystemExit(follow(request.config, request.device, peers, listener))
-        with tell_the_end(peers):
-            return _lead(request, requests, peers, listener)
+    with signal_flags() as signals, process_group(request.device) as group:
+        if not group.is_main:
+            with signals.deferred():  # rank 0 obeys signals, and ends the others
+                _Session(request, Run(request.path), signals, group, reporter).follow()
+            raise SystemExit(0)
+        with _exit_sent_to_others(group):
+            return _train(request, signals, group, reporter)
 
 
-def _lead(request: Request, requests: Requests, peers: Peers, listener: Listener) -> Result:
+def _train(
+    request: TrainRequest, signals: SignalFlags, group: ProcessGroup, reporter: Reporter
+) -> Result:
     """Train as the process that reads and writes the run directory."""
     run = Run(request.path)
     if run.exists:
-        require_own(run)
+        require_genctl_run(run)
     if request.fresh and run.path.exists():
         if not run.exists:
             raise CannotCreate(f"cannot use {run}: it is no run of genctl; choose another name")
-        listener.say(f"renamed the old run to {run.move_aside()}")
+        reporter.info(f"renamed the old run to {run.move_aside()}")
     if not run.exists:
         choose_device(request.device)  # before anything is created
     run.create()
-    ask = partial(answered, run, request.config, request.max_time, listener)
-    if done := ask():  # before the lock, which leaves its traces
-        return done
+    # Asked twice: first without the lock, whose files would be a trace in a complete run.
+    if result := completed_result(run, request.config, request.max_time):
+        reporter.info(f"{run} is already complete")
+        return result
     with run.locked():
-        if done := ask():  # another process may have finished meanwhile
-            return done
+        # Another process may have finished the run in the meantime.
+        if result := completed_result(run, request.config, request.max_time):
+            reporter.info(f"{run} is already complete")
+            return result
         if run.exists:
-            tell_other_budget(run, request.config, listener)
+            report_new_budget(run, request.config, reporter)
         files.write_whole(run.config, configs.dump(request.config).encode())
-        return _Part(request, run, requests, peers, listener).play()
+        return _Session(request, run, signals, group, reporter).lead()
 
 
-class _Part:
+class _Session:
     """What one process adds to a run."""
 
     def __init__(
-        self, request: Request, run: Run, requests: Requests, peers: Peers, listener: Listener
+        self,
+        request: TrainRequest,
+        run: Run,
+        signals: SignalFlags,
+        group: ProcessGroup,
+        reporter: Reporter,
     ) -> None:
-        self.request, self.run, self.peers = request, run, peers
-        self.requests, self.listener = requests, listener
+        self.request, self.run, self.group = request, run, group
+        self.signals, self.reporter = signals, reporter
         self.seconds_before = 0.0
         self.trainer: Trainer | None = None
 
     def elapsed(self) -> float:
-        """Seconds that all parts of the run took, set-up included."""
+        """Seconds that all parts of the run have taken, set-up included."""
         return self.seconds_before + time.monotonic() - self.request.started
 
-    def play(self) -> Result:
-        """Train, and leave a result behind however it ends."""
+    def lead(self) -> Result:
+        """Train as rank 0, and write a result however it ends."""
         self.run.result.unlink(missing_ok=True)  # from now on the run is not complete
         try:
-            with memory_errors(), quick_denormals():
-                ended_by = self._train()
-        except Stopped as stopped:  # in what comes before the first step, or after the last one
-            error = stopped.told(self._kept())
-            self._leave_result(error)
+            with memory_errors(), flush_denormals():
+                stopped_by = self._lead()
+        except Stopped as stopped:  # outside the loop, which turns signals into errors itself
+            error = stopped.as_error(self._saved())
+            self._write_failure(error)
             raise error from None
         except GenctlError as error:
-            self._leave_result(error)
+            self._write_failure(error)
             raise
-        result = self._result("complete", ended_by)
-        with _lasting():
+        result = self._result("complete", stopped_by)
+        with _writable_until_now():
             self.run.write_result(result)
         return result
 
-    def _leave_result(self, error: GenctlError) -> None:
-        status = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
-        result = self._result(status, str(error))
-        error.result = result  # type: ignore[attr-defined]
-        try:
-            self.run.write_result(result)
-        except (WriteFailed, CannotCreate) as failure:  # the first failure is the one to tell
-            self.listener.warn(str(failure))
-
-    def _kept(self) -> str:
-        images = self.run.saved_images
-        return f"checkpoint at {images:,} images" if images else "nothing was trained yet"
-
-    def _train(self) -> str:
-        config, run = self.request.config, self.run
-        device = own_device(self.request.device)
-        data, held_out = load_data(config)
-        run.remove_leftovers()
-        state = State(config, placed(Model(config, len(data.classes)), device))
-        facts = resume(state, run, self.listener.warn)
-        self.seconds_before = facts.get("seconds", 0.0)
-        precision = facts.get("precision") or choose_precision(config.training.precision, device)
-        self._note_environment(device, precision, data, resumed=bool(facts))
-        run.cut_metrics(state.images)
-        begin(state, precision, self.peers)
-        with TensorBoard(run.tensorboard, state.images) as curves:
-            scorer = self._scorer(data, held_out, device)
-            around = Surroundings(
-                precision, self.requests, curves, scorer, self.listener, self.peers
+    def follow(self) -> None:
+        """Train as another rank, which writes nothing."""
+        with memory_errors(), flush_denormals():
+            device, images, test_images, state = self._set_up()
+            precision = self._start_together(state)
+            services = TrainingServices(precision, self.signals, self.reporter, group=self.group)
+            trainer = Trainer(
+                self.request.config, state, images.to(device), test_images, self.run, services
             )
-            trainer = Trainer(config, state, data.to(device), held_out, run, around)
+            trainer.train(Budget(self.request.config.training.images), self.elapsed)
+            self.group.broadcast([])  # rank 0 answers with its exit code once it has saved
+
+    def _lead(self) -> str:
+        config, run = self.request.config, self.run
+        device, images, test_images, state = self._set_up()
+        run.remove_leftovers()
+        checkpoint = resume(state, run, self.reporter.warn)
+        self.seconds_before = checkpoint.seconds if checkpoint else 0.0
+        saved_precision = checkpoint.precision if checkpoint else None
+        precision = saved_precision or choose_precision(config.training.precision, device)
+        self._write_environment(device, precision, images, resumed=checkpoint is not None)
+        run.cut_metrics(state.images)
+        with TensorBoard(run.tensorboard, state.images) as tensorboard:
+            scorer = self._scorer(images, test_images, device)
+            self._start_together(state, precision)
+            services = TrainingServices(
+                precision, self.signals, self.reporter, scorer, tensorboard, self.group
+            )
+            trainer = Trainer(config, state, images.to(device), test_images, run, services)
             self.trainer = trainer
-            self.listener.say(
-                f"{'resuming' if facts else 'training'} {run} on {device} in {precision}"
-                + (f" with {self.peers.count} processes" if self.peers.count > 1 else "")
-                + (f" from {state.images:,} images" if facts else "")
+            self.reporter.info(
+                f"{'resuming' if checkpoint else 'training'} {run} on {device} in {precision}"
+                + (f" with {self.group.size} processes" if self.group.size > 1 else "")
+                + (f" from {state.images:,} images" if checkpoint else "")
             )
             budget = self._budget(trainer)
-            with self.requests.patiently(), _lasting():
+            with self.signals.deferred(), _writable_until_now():
                 return trainer.train(budget, self.elapsed)
 
-    def _scorer(self, data: Images, held_out: Images, device: torch.device) -> Scorer | None:
-        """Who scores the run, if its config asks for scores and there is a judge in time."""
+    def _set_up(self) -> tuple[torch.device, Images, Images, State]:
+        """What every process does by itself: device, data, and freshly initialized networks."""
+        config = self.request.config
+        device = local_device(self.request.device)
+        images, test_images = load_data(config)
+        model = to_device(build_model(config, len(images.classes)), device)
+        return device, images, test_images, State(config.optimizer, model)
+
+    def _start_together(self, state: State, precision: str = PRECISIONS[0]) -> str:
+        """Give all processes rank 0's state; returns rank 0's precision."""
+        values = [float(PRECISIONS.index(precision)), float(state.step), float(state.images)]
+        index, step, images = map(int, self.group.broadcast(values))
+        state.step, state.images = step, images
+        self.group.broadcast_tensors(list(state.tensors().values()))
+        if self.group.size > 1:
+            synchronize_batchnorm(state.model)
+        return PRECISIONS[index]
+
+    def _scorer(self, images: Images, test_images: Images, device: torch.device) -> Scorer | None:
+        """The scorer, if the config asks for scores and there is time to train a judge."""
         settings = self.request.config.evaluation
         if not settings.every:
             return None
-        from genctl.evaluation.cache import has_judge, judge_of
-        from genctl.evaluation.scorer import Scorer as JudgeScorer
-
-        if self.request.max_time is not None and not has_judge(data):
-            self.listener.say(
-                "no scores: there is no judge of these images yet, and training one would eat up "
-                "--max-time; `genctl evaluate` trains one, once for all"
+        if self.request.max_time is not None and not has_judge(images):
+            self.reporter.info(
+                "no scores: there is no judge for this data yet, and training one would use up "
+                "--max-time; `genctl evaluate` trains it once"
             )
             return None
-        judge = judge_of(data, held_out, device, self.listener)
-        return JudgeScorer(judge, data, held_out, settings.samples)
+        judge = judge_of(images, test_images, device, self.reporter)
+        return Scorer(judge, images, test_images, settings.num_samples)
 
     def _budget(self, trainer: Trainer) -> Budget:
         images, seconds = self.request.config.training.images, self.request.max_time
         if seconds is None:
             return Budget(images)
-        # What comes after the last step is tried out once, to know how long it takes.
-        return Budget(images, seconds, reserve=1.0 + 2 * trainer.rehearse())
+        # What follows the last step is rehearsed once, to know how long it takes.
+        return Budget(images, seconds, reserve=1.0 + 2 * trainer.rehearse_end())
 
-    def _note_environment(
-        self, device: torch.device, precision: str, data: Images, resumed: bool
+    def _write_environment(
+        self, device: torch.device, precision: str, images: Images, resumed: bool
     ) -> None:
-        """Write environment.json; say so where a resumed run cannot be bit for bit the same."""
-        now = environment.describe(device, precision, data, self.peers.count)
+        """Write environment.json, and warn where the resumed run cannot be bit-exact."""
+        now = environment.describe(device, precision, images, self.group.size)
         before = self.run.read_environment() if resumed else {}
         if before:
             if before.get("data") != now["data"]:
@@ -209,15 +241,27 @@ class _Part:
             changed = environment.changes(before, now)
             now["bit_exact"] = before.get("bit_exact", True) and not changed
             if changed:
-                self.listener.warn(
+                self.reporter.warn(
                     f"resumed in another environment ({'; '.join(changed)}): the result will not "
                     "be bit for bit that of an uninterrupted run"
                 )
         if environment.is_crowded(device):
-            self.listener.say(
+            self.reporter.info(
                 "this machine is busy: with OMP_NUM_THREADS=1 training may be many times faster"
             )
         self.run.write_environment(now)
+
+    def _saved(self) -> str:
+        images = self.run.saved_images
+        return f"checkpoint at {images:,} images" if images else "nothing was trained yet"
+
+    def _write_failure(self, error: GenctlError) -> None:
+        status = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
+        error.result = self._result(status, str(error))
+        try:
+            self.run.write_result(error.result)
+        except (WriteFailed, CannotCreate) as failure:  # the first error is the one to raise
+            self.reporter.warn(str(failure))
 
     def _result(self, status: str, stopped_by: str) -> Result:
         trainer, run = self.trainer, self.run
@@ -231,17 +275,35 @@ class _Part:
             "images_per_second": round(trainer.images_per_second, 1) if trainer else 0.0,
             "model": str(run.model) if run.model.exists() else None,
             "samples": str(samples) if samples.exists() else None,
-            "metrics": trainer.latest | trainer.scores if trainer else {},
+            "metrics": trainer.losses | trainer.scores if trainer else {},
             "stopped_by": stopped_by,
             "max_time": self.request.max_time,
         }
 
 
 @contextmanager
-def _lasting() -> Iterator[None]:
-    """What could be written to when the run began and no longer can is a failed write."""
+def _writable_until_now() -> Iterator[None]:
+    """Inside the block, a file that cannot be created is a failed write: the run has begun."""
     try:
         yield
     except CannotCreate as error:
         reason = str(error).rpartition(";")[0]
         raise WriteFailed(f"{reason}; make it writable and run the same command again") from None
+
+
+@contextmanager
+def _exit_sent_to_others(group: ProcessGroup) -> Iterator[None]:
+    """End the other processes with this one's exit code if the block raises an error."""
+    exit_code = 1
+    try:
+        yield
+        exit_code = 0
+    except GenctlError as error:
+        exit_code = error.exit_code
+        raise
+    except Stopped as stopped:
+        exit_code = 128 + stopped.number
+        raise
+    finally:
+        with suppress(Unavailable):  # if they are gone, the error in the block says why
+            group.send_exit(exit_code)

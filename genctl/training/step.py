@@ -1,5 +1,7 @@
-"""One step of a run as arithmetic on tensors: nothing in it depends on how far the run has come
-but through its inputs, so that an engine may record it once and replay it for ever.
+"""One training step, as arithmetic on tensors.
+
+Whatever differs from one step to the next is in its inputs, so that an engine may record a step
+once and replay it with other inputs.
 """
 
 from __future__ import annotations
@@ -12,123 +14,135 @@ from torch import Tensor
 from genctl.common.devices import autocast
 from genctl.config.config import Config
 from genctl.data.base import Images
-from genctl.data.batch_noise import Draws, send
-from genctl.objectives.base import Turn
-from genctl.training.batches import Batch, Batches
-from genctl.training.checkpoint import State
-from genctl.training.process_group import ALONE, Peers
+from genctl.data.batch_noise import BatchNoise, copy_to_device
+from genctl.objectives.base import Terms, Update
+from genctl.training.batches import Batches
+from genctl.training.process_group import SINGLE_PROCESS, ProcessGroup
+from genctl.training.state import State
 
 
 @dataclass(frozen=True)
-class Moment:
-    """How far a run has come when a step is taken."""
+class Position:
+    """How far a run is when a step starts."""
 
-    step: int  # steps done before
+    step: int  # steps taken before
     images: int  # images seen before
     progress: float  # share of the run that is done, 0 to 1
 
 
 @dataclass(frozen=True)
-class Inputs:
+class StepInputs:
     """All that differs from one step to the next, on the device."""
 
-    schedule: Tensor  # float32: progress, the new weights' share in the average, step sizes
-    indices: list[Tensor]  # (B,) int64 for each batch: which images are shown
-    draws: list[Draws]  # the random numbers of each batch
+    schedule: Tensor  # float32: progress, weight of the EMA's update, learning rates
+    indices: list[Tensor]  # (B,) int64 for each batch: which images it visits
+    noise: list[BatchNoise]  # the random numbers of each batch
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What the turns of a step came to."""
+class StepLosses:
+    """The losses of all updates of a step."""
 
-    names: tuple[str, ...]  # "turn/term"; twice where a turn was taken twice
+    names: tuple[str, ...]  # "update/term"; several times where an update is repeated
     values: Tensor  # one for each name
 
 
 class Step:
-    """Every turn of the objective once, then the average."""
+    """Every update of the objective, then one update of the EMA."""
 
     def __init__(
-        self, config: Config, state: State, data: Images, precision: str, peers: Peers = ALONE
+        self,
+        config: Config,
+        state: State,
+        images: Images,
+        precision: str,
+        group: ProcessGroup = SINGLE_PROCESS,
     ) -> None:
         training = config.training
-        self.config, self.state, self.precision, self.peers = config, state, precision, peers
+        self.config, self.state, self.precision, self.group = config, state, precision, group
         self.batches = Batches(
-            data,
+            images,
             config.condition,
-            config.networks.z_width,
+            config.networks.z_dim,
             training.batch_size,
             training.seed,
-            peers.rows(training.batch_size),
+            group.rows(training.batch_size),
         )
-        self.device = data.device
-        self.turns = config.objective.turns()
-        self.batch_count = max(turn.repeats for turn in self.turns)
-        self.images = training.batch_size * self.batch_count
+        self.device = images.device
+        self.updates = config.objective.updates()
+        self.num_batches = max(update.repeats for update in self.updates)
+        self.images = training.batch_size * self.num_batches
+        """Real images that one step uses."""
 
-    def variant(self, moment: Moment) -> str:
-        """Two steps of one variant do the same arithmetic."""
-        return self.config.objective.variant(moment.step)
+    def variant(self, position: Position) -> str:
+        """The objective's variant; all steps of one variant do the same arithmetic."""
+        return self.config.objective.variant(position.step)
 
-    def inputs(self, moment: Moment) -> Inputs:
-        """What the step at ``moment`` works on."""
-        numbers = self._numbers(moment)
-        return Inputs(
-            self._schedule(moment).to(self.device),
+    def inputs(self, position: Position) -> StepInputs:
+        """The inputs of the step at ``position``."""
+        numbers = self._batch_numbers(position)
+        return StepInputs(
+            self._schedule(position).to(self.device),
             [self.batches.index(number).to(self.device) for number in numbers],
-            [self.batches.draws(number) for number in numbers],
+            [self.batches.noise(number) for number in numbers],
         )
 
-    def move_on(self, inputs: Inputs, moment: Moment) -> None:
-        """Make of ``inputs`` those of another moment, in the memory that they lie in."""
-        send(self._schedule(moment), inputs.schedule)
-        numbers = self._numbers(moment)
-        for number, index, draws in zip(numbers, inputs.indices, inputs.draws, strict=True):
-            send(self.batches.index(number), index)
-            draws.move_on(number)
+    def refill(self, inputs: StepInputs, position: Position) -> None:
+        """Overwrite ``inputs``, in place, with those of another position."""
+        copy_to_device(self._schedule(position), inputs.schedule)
+        numbers = self._batch_numbers(position)
+        for number, index, noise in zip(numbers, inputs.indices, inputs.noise, strict=True):
+            copy_to_device(self.batches.index(number), index)
+            noise.advance(number)
 
-    def compute(self, variant: str, inputs: Inputs) -> Terms:
-        """Take the step."""
-        progress, new_share, *step_sizes = inputs.schedule.unbind()
-        rates = dict(zip(self.state.optimizers, step_sizes, strict=True))
-        batches = [
-            self.batches.compose(index, draws, variant, progress)
-            for index, draws in zip(inputs.indices, inputs.draws, strict=True)
+    def compute(self, variant: str, inputs: StepInputs) -> StepLosses:
+        """Take the step: for each batch encode, generate and update; then average the weights."""
+        progress, ema_weight, *rates = inputs.schedule.unbind()
+        learning_rates = dict(zip(self.state.optimizers, rates, strict=True))
+        losses: dict[str, list[Tensor]] = {}
+        for number, (index, noise) in enumerate(zip(inputs.indices, inputs.noise, strict=True)):
+            batch = self.batches.assemble(index, noise, variant, progress)
+            with autocast(self.precision, self.device):
+                forward = self.config.objective.forward(self.state.model, batch)
+            for update in self.updates:
+                if number < self.num_batches - update.repeats:
+                    continue  # an update that is repeated less often uses the last batches
+                with autocast(self.precision, self.device):
+                    terms = self.config.objective.terms(update, self.state.model, batch, forward)
+                self._optimize(update, terms, learning_rates)
+                for name, value in terms.items():
+                    losses.setdefault(f"{update.name}/{name}", []).append(value.detach())
+        self.state.ema.update(self.state.model, ema_weight)
+        names = tuple(name for name, values in losses.items() for _ in values)
+        own = torch.stack([value for values in losses.values() for value in values])
+        return StepLosses(names, self.group.mean([own])[0])
+
+    def _optimize(self, update: Update, terms: Terms, learning_rates: dict[str, Tensor]) -> None:
+        """One optimizer step that lowers the sum of ``terms``."""
+        optimizers = {
+            role: self.state.optimizers[role]
+            for role in update.roles
+            if role in self.state.optimizers
+        }
+        parameters = [
+            weight for optimizer in optimizers.values() for weight in optimizer.parameters
         ]
-        terms: dict[str, list[Tensor]] = {}
-        for turn in self.turns:
-            for batch in batches[-turn.repeats :]:
-                for name, value in self._play(turn, batch, rates).items():
-                    terms.setdefault(f"{turn.name}/{name}", []).append(value.detach())
-        self.state.average.update(self.state.model, new_share)
-        names = tuple(name for name, values in terms.items() for _ in values)
-        own = torch.stack([value for values in terms.values() for value in values])
-        return Terms(names, self.peers.mean([own])[0])
-
-    def _play(self, turn: Turn, batch: Batch, rates: dict[str, Tensor]) -> dict[str, Tensor]:
-        """One optimizer step of the learners of ``turn``; what they lowered."""
-        with autocast(self.precision, self.device):
-            terms = self.config.objective.terms(turn, self.state.model, batch)
-        learners = [role for role in turn.learners if role in self.state.optimizers]
-        optimizers = [self.state.optimizers[role] for role in learners]
-        parameters = [parameter for optimizer in optimizers for parameter in optimizer.parameters]
         loss = torch.stack(list(terms.values())).sum()
-        gradients = self.peers.mean(torch.autograd.grad(loss, parameters, allow_unused=True))
-        for role, optimizer in zip(learners, optimizers, strict=True):
+        gradients = self.group.mean(torch.autograd.grad(loss, parameters, allow_unused=True))
+        for role, optimizer in optimizers.items():
             count = len(optimizer.parameters)
-            optimizer.step(gradients[:count], rates[role])
+            optimizer.step(gradients[:count], learning_rates[role])
             gradients = gradients[count:]
-        return terms
 
-    def _numbers(self, moment: Moment) -> range:
-        """The numbers of the batches that a step plays with."""
-        first = moment.step * self.batch_count
-        return range(first, first + self.batch_count)
+    def _batch_numbers(self, position: Position) -> range:
+        first = position.step * self.num_batches
+        return range(first, first + self.num_batches)
 
-    def _schedule(self, moment: Moment) -> Tensor:
-        """Progress, the new weights' share in the average and the step size of each optimizer."""
-        # A rate follows the images seen, the average those that will have been seen.
-        rate = self.config.optimizer.rate
-        rates = [rate(role, moment.images, moment.progress) for role in self.state.optimizers]
-        share = self.config.training.new_share(moment.images + self.images, self.images)
-        return torch.tensor([moment.progress, share, *rates])
+    def _schedule(self, position: Position) -> Tensor:
+        """Progress, the weight of the EMA's update, and each optimizer's learning rate."""
+        # Learning rates depend on the images seen before the step, the EMA on those after it.
+        rate = self.config.optimizer.learning_rate_at
+        rates = [rate(role, position.images, position.progress) for role in self.state.optimizers]
+        seen = position.images + self.images
+        ema_weight = self.config.training.ema_weight(seen, self.images)
+        return torch.tensor([position.progress, ema_weight, *rates])

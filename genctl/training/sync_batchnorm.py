@@ -1,6 +1,6 @@
-"""BatchNorm over the whole batch, of which each process has only some rows.
+"""BatchNorm over the whole batch, of which every process has only some rows.
 
-torch's own `SyncBatchNorm` computes the same on GPUs; this one also runs on CPUs.
+torch's `SyncBatchNorm` computes the same, but on GPUs only.
 """
 
 from __future__ import annotations
@@ -13,39 +13,41 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def share_statistics(network: nn.Module) -> None:
-    """Let every BatchNorm in ``network`` see the rows of all processes."""
+def synchronize_batchnorm(network: nn.Module) -> None:
+    """Let every BatchNorm in ``network`` use the statistics of all processes."""
     for layer in network.modules():
         if isinstance(layer, _BatchNorm):
-            layer.forward = _Shared(layer)  # type: ignore[method-assign, assignment]
+            layer.forward = _SynchronizedForward(layer)  # type: ignore[method-assign, assignment]
 
 
-class _Shared:
-    """The forward pass of a BatchNorm."""
+class _SynchronizedForward:
+    """The forward pass of a BatchNorm layer."""
 
     def __init__(self, layer: _BatchNorm) -> None:
-        self.layer, self.alone = layer, type(layer).forward
+        self.layer, self.local_forward = layer, type(layer).forward
 
     def __call__(self, features: Tensor, *more: Any) -> Tensor:
-        """Features (B, C, ...) -> features, normalised by mean and variance over all rows."""
+        """Features (B, C, ...) -> features, normalized by the mean and variance of all rows."""
         layer = self.layer
         if not layer.training:
-            alone: Tensor = self.alone(layer, features, *more)
-            return alone
+            output: Tensor = self.local_forward(layer, features, *more)
+            return output
         exact = features.float()
-        others = [axis for axis in range(exact.ndim) if axis != 1]
+        axes = [axis for axis in range(exact.ndim) if axis != 1]
         count = exact.numel() / exact.shape[1] * dist.get_world_size()
-        mean = _Sum.apply(exact.sum(others)) / count  # type: ignore[no-untyped-call]
-        apart = exact - _wide(mean, exact)
-        variance = _Sum.apply(apart.square().sum(others)) / count  # type: ignore[no-untyped-call]
-        self._remember(mean.detach(), variance.detach() * count / (count - 1))
-        found = apart * _wide(torch.rsqrt(variance + layer.eps), exact)
+        mean = _AllReduceSum.apply(exact.sum(axes)) / count  # type: ignore[no-untyped-call]
+        centered = exact - _expanded(mean, exact)
+        squares = centered.square().sum(axes)
+        variance = _AllReduceSum.apply(squares) / count  # type: ignore[no-untyped-call]
+        self._update_running_statistics(mean.detach(), variance.detach() * count / (count - 1))
+        normalized = centered * _expanded(torch.rsqrt(variance + layer.eps), exact)
         if layer.affine:
-            found = found * _wide(layer.weight, exact) + _wide(layer.bias, exact)
-        return found.to(features.dtype)
+            weight, bias = _expanded(layer.weight, exact), _expanded(layer.bias, exact)
+            normalized = normalized * weight + bias
+        return normalized.to(features.dtype)
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+    def _update_running_statistics(self, mean: Tensor, variance: Tensor) -> None:
         layer = self.layer
         assert layer.running_mean is not None
         assert layer.running_var is not None
@@ -56,8 +58,8 @@ class _Shared:
         layer.running_var.lerp_(variance, layer.momentum)
 
 
-class _Sum(torch.autograd.Function):
-    """The sum over all processes; what it is to each, each is told the sum of."""
+class _AllReduceSum(torch.autograd.Function):
+    """The sum over all processes. Its gradient is the sum of all processes' gradients."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -66,11 +68,11 @@ class _Sum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:  # type: ignore[override]
-        total = slope.contiguous().clone()
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        total = gradient.contiguous().clone()
         dist.all_reduce(total)
         return total
 
 
-def _wide(values: Tensor, features: Tensor) -> Tensor:
+def _expanded(values: Tensor, features: Tensor) -> Tensor:
     return values.view(1, -1, *[1] * (features.ndim - 2))

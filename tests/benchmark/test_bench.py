@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from genctl.benchmark.own import OwnLoop
+from genctl.benchmark.pictures import Pictures, endless
 from torch.nn.functional import conv2d
 
 from genctl.benchmark import bench as benching
 from genctl.benchmark import hardware, startup
 from genctl.benchmark.compare import race
-from genctl.benchmark.own import OwnLoop
-from genctl.benchmark.pictures import Pictures, endless
 from genctl.benchmark.plain import PlainLoop
 from genctl.config import config as configs
 from genctl.training.batches import Batches
@@ -74,16 +74,16 @@ def test_a_lap_is_a_whole_number_of_cycles(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(
     "overrides",
-    [("condition.kind=none", "objective.kind=nonsaturating", "objective.penalty_every=2"),
-     ("objective.kind=relativistic", "objective.penalty_every=2"),
+    [("condition.kind=none", "objective.kind=nonsaturating", "objective.r1_interval=2"),
+     ("objective.kind=relativistic", "objective.r1_interval=2"),
      ("objective.kind=wgan_gp", "objective.critic_steps=2"),
      ("objective.kind=vae",)],
 )  # fmt: skip
 def test_the_plain_loop_learns_what_genctl_learns(
     overrides: tuple[str, ...], tmp_path: Path
 ) -> None:
-    # A large epsilon, since Adam makes much of gradients that are zero but for rounding.
-    config = tiny(*overrides, "optimizer.betas=[0.5, 0.9]", "optimizer.epsilon=1e-3")
+    # A large eps, since Adam makes much of gradients that are zero but for rounding.
+    config = tiny(*overrides, "optimizer.betas=[0.5, 0.9]", "optimizer.eps=1e-3")
     plain = PlainLoop(config, images(), CPU, workers=0)
     own = OwnLoop(config, images(), CPU, "fp32", tmp_path)
     feed(plain, own.trainer.engine.step.batches)
@@ -117,7 +117,11 @@ def test_the_plain_pictures_are_those_of_the_data_set() -> None:
 def test_the_plain_loop_shows_another_picture_of_the_class() -> None:
     data = images(count=20, classes=4)
     data.pixels[:] = data.labels[:, None, None, None].byte() * 60
-    still = ("condition.shift=0", "condition.scale=0", "condition.turn=0")
+    still = (
+        "condition.augment.translate=0",
+        "condition.augment.scale=0",
+        "condition.augment.degrees=0",
+    )
     pictures = Pictures(data, tiny(*still).condition)
     for real, shown, labels in itertools.islice(endless(pictures, 8, workers=0), 6):
         assert torch.equal(real, shown)

@@ -71,8 +71,8 @@ def test_mnist_is_found_when_no_file_is_missing(
 def test_judges_are_told_with_their_accuracy(genctl: Run, tmp_path: Path) -> None:
     folder = tmp_path / "cache" / "judges"
     folder.mkdir(parents=True)
-    facts = {"kind": "judge", "accuracy": 0.9875}
-    tensors.write(folder / "good-v1.safetensors", {"weight": torch.zeros(1)}, facts)
+    metadata = {"kind": "judge", "accuracy": 0.9875}
+    tensors.write(folder / "good-v1.safetensors", {"weight": torch.zeros(1)}, metadata)
     (folder / "torn-v1.safetensors").write_bytes(b"torn")
     done = genctl("doctor", "--json")
     assert done.json["judges"]["accuracy"] == {"good-v1": 0.9875, "torn-v1": None}

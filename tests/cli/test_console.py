@@ -84,7 +84,7 @@ def test_an_interrupt_is_130(capsys: Capture) -> None:
 
 def test_quiet_silences_what_is_said_and_no_warning(capsys: Capture) -> None:
     out = Console(as_json=False, quiet=True, debug=False)
-    out.say("by the way")
+    out.info("by the way")
     out.warn("look")
     assert capsys.readouterr() == ("", "genctl: warning: look\n")
 

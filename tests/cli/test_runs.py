@@ -60,7 +60,7 @@ def test_only_settings_that_differ_are_columns(genctl: Run, runs: Path) -> None:
     row = genctl("runs", "--json").json["runs"][0]
     settings = {key for key in row if "." in key}
     assert settings == {
-        "training.seed", "objective.kind", "objective.gamma", "objective.penalty_every"
+        "training.seed", "objective.kind", "objective.gamma", "objective.r1_interval"
     }  # fmt: skip
 
 

@@ -3,27 +3,27 @@
 import sys
 
 import pytest
+from genctl.cli.stages import stages
 
 from genctl.cli import stages as module
 from genctl.cli.console import Console
-from genctl.cli.stages import stages
 
 
 def test_a_log_gets_a_line_for_what_takes_long(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PLAIN_LINE_EVERY", 0.0)
-    with stages(Console(False, False, False)) as listener:
-        listener.say("begun")
-        listener.progress("digging", 0.25)
-        listener.warn("deep")
+    with stages(Console(False, False, False)) as reporter:
+        reporter.info("begun")
+        reporter.progress("digging", 0.25)
+        reporter.warn("deep")
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["begun", " 25%  digging", "genctl: warning: deep"]
 
 
 def test_a_log_gets_nothing_for_what_is_quickly_done(capsys: pytest.CaptureFixture[str]) -> None:
-    with stages(Console(False, False, False)) as listener:
-        listener.progress("digging", 1.0)
+    with stages(Console(False, False, False)) as reporter:
+        reporter.progress("digging", 1.0)
     assert capsys.readouterr().err == ""
 
 
@@ -31,11 +31,11 @@ def test_a_terminal_gets_a_bar_for_each_stage(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with stages(Console(False, False, False)) as listener:
-        listener.say("begun [now]")
-        listener.progress("digging", 0.25)
-        listener.progress("digging", 1.0)
-        listener.progress("filling", 0.5)
+    with stages(Console(False, False, False)) as reporter:
+        reporter.info("begun [now]")
+        reporter.progress("digging", 0.25)
+        reporter.progress("digging", 1.0)
+        reporter.progress("filling", 0.5)
     out, err = capsys.readouterr()
     assert out == ""
     assert "begun [now]" in err
@@ -45,8 +45,8 @@ def test_a_terminal_gets_a_bar_for_each_stage(
 
 
 def test_those_who_want_quiet_get_warnings_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    with stages(Console(False, True, False)) as listener:
-        listener.say("begun")
-        listener.progress("digging", 0.5)
-        listener.warn("deep")
+    with stages(Console(False, True, False)) as reporter:
+        reporter.info("begun")
+        reporter.progress("digging", 0.5)
+        reporter.warn("deep")
     assert capsys.readouterr().err == "genctl: warning: deep\n"

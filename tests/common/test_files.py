@@ -124,8 +124,6 @@ def test_the_null_device_stays_a_device() -> None:
 WRITE = (
     "import pathlib; from genctl.common import files; files.write_whole(pathlib.Path({!r}), b'x')"
 )
-    "import pathlib, genctl.common.files; genctl.common.files.write_whole(pathlib.Path({!r}), b'x')"
-)
 
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])

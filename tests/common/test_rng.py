@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from genctl.common.rng import derive, generator
+from genctl.common.rng import derive_seed, torch_rng
 
 
 @pytest.mark.parametrize(
@@ -17,20 +17,25 @@ from genctl.common.rng import derive, generator
     ],
 )
 def test_seeds_never_change(purpose: tuple[int, ...], expected: int) -> None:
-    assert derive(*purpose) == expected
+    assert derive_seed(*purpose) == expected
 
 
 def test_what_is_drawn_from_a_seed_never_changes() -> None:
-    drawn = torch.randint(1000, (5,), generator=generator(0, "noise", 0))
+    drawn = torch.randint(1000, (5,), generator=torch_rng(0, "noise", 0))
     assert drawn.tolist() == [310, 431, 335, 688, 32]
 
 
 def test_every_seed_fits_the_generator_of_torch() -> None:
-    assert all(0 <= derive(seed, "noise", 0) < 2**63 for seed in range(1000))
+    assert all(0 <= derive_seed(seed, "noise", 0) < 2**63 for seed in range(1000))
 
 
 def test_neighbouring_purposes_have_unrelated_seeds() -> None:
     purposes = [(s, p, n) for s in range(5) for p in ("noise", "order", "code") for n in range(50)]
-    assert len({derive(*purpose) for purpose in purposes}) == len(purposes)
+    assert len({derive_seed(*purpose) for purpose in purposes}) == len(purposes)
     # Texts and numbers are kept apart, and so are the parts.
-    assert len({derive(0, "1"), derive(0, 1), derive(0, "a", "b"), derive(0, "ab")}) == 4
+    assert (
+        len(
+            {derive_seed(0, "1"), derive_seed(0, 1), derive_seed(0, "a", "b"), derive_seed(0, "ab")}
+        )
+        == 4
+    )

@@ -6,21 +6,21 @@ import signal
 import pytest
 
 from genctl.common.errors import Interrupted
-from genctl.common.signals import ENDING, Stopped, listen
+from genctl.common.signals import STOP_SIGNALS, Stopped
 
 
-@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_signal_ends_the_work_where_it_is(number: int) -> None:
-    with pytest.raises(Stopped) as stopped, listen():
+    with pytest.raises(Stopped) as stopped, signal_flags():
         os.kill(os.getpid(), number)
-    told = stopped.value.told("nothing was begun")
+    told = stopped.value.as_error("nothing was begun")
     assert told.exit_code == 128 + number
     assert str(told).startswith(f"interrupted by {signal.Signals(number).name}: nothing was begun;")
 
 
-@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_patient_work_takes_a_signal_as_a_request(number: int) -> None:
-    with listen() as requests, requests.patiently():
+    with signal_flags() as requests, requests.patiently():
         requests.raise_if_ending("all is well")
         os.kill(os.getpid(), number)
         assert requests.ending == number
@@ -30,8 +30,8 @@ def test_patient_work_takes_a_signal_as_a_request(number: int) -> None:
 
 
 def test_who_listens_inside_another_hears_the_same() -> None:
-    with listen() as outer:
-        with listen() as inner:
+    with signal_flags() as outer:
+        with signal_flags() as inner:
             assert inner is outer
         with outer.patiently():
             os.kill(os.getpid(), signal.SIGTERM)
@@ -39,24 +39,24 @@ def test_who_listens_inside_another_hears_the_same() -> None:
 
 
 def test_what_was_put_off_ends_the_work_where_somebody_listens_again() -> None:
-    with listen() as outer:
+    with signal_flags() as outer:
         with outer.patiently():
             signal.raise_signal(signal.SIGTERM)  # as amid an import, nothing is raised yet
-        with pytest.raises(Stopped), listen():
+        with pytest.raises(Stopped), signal_flags():
             pass
 
 
 def test_usr1_asks_for_a_checkpoint_and_nothing_else() -> None:
-    with listen() as requests:
+    with signal_flags() as requests:
         os.kill(os.getpid(), signal.SIGUSR1)
         assert requests.checkpoint
         requests.raise_if_ending("goes on")
 
 
 def test_the_handlers_of_before_come_back() -> None:
-    numbers = (*ENDING, signal.SIGUSR1)
+    numbers = (*STOP_SIGNALS, signal.SIGUSR1)
     before = [signal.getsignal(number) for number in numbers]
-    with listen():
+    with signal_flags():
         assert [signal.getsignal(number) for number in numbers] != before
     assert [signal.getsignal(number) for number in numbers] == before
 
@@ -64,7 +64,7 @@ def test_the_handlers_of_before_come_back() -> None:
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with listen() as requests:
+        with signal_flags() as requests:
             os.kill(os.getpid(), signal.SIGHUP)  # nothing is raised
             assert requests.ending is None
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

@@ -27,17 +27,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "file.safetensors"
 
 
-def forge(path: Path, content: dict[str, Tensor], facts: Any) -> None:
+def forge(path: Path, content: dict[str, Tensor], metadata: Any) -> None:
     """Write what a stranger who knows the format could write, digest and all."""
-    text = json.dumps(facts)
-    header = {"format": "genctl 1", "facts": text, "sha256": tensors._digest(content, text)}
+    text = json.dumps(metadata)
+    header = {"format": "genctl 1", "metadata": text, "sha256": tensors._digest(content, text)}
     path.write_bytes(save(content, header))
 
 
 def test_what_was_written_is_read(path: Path) -> None:
     digest = tensors.write(path, CONTENT, FACTS)
-    content, facts, read_digest = tensors.read(path, "thing")
-    assert facts == FACTS
+    content, metadata, read_digest = tensors.read(path, "thing")
+    assert metadata == FACTS
     assert digest == read_digest
     assert content.keys() == CONTENT.keys()
     for name, tensor in CONTENT.items():
@@ -63,7 +63,7 @@ def test_the_digest_depends_on_every_part(path: Path) -> None:
         ({"a": torch.zeros(2, 3).int(), "b": torch.ones(1)}, FACTS),
         ({"a": torch.zeros(2, 3), "b": torch.ones(1) * 2}, FACTS),
     ]
-    digests = {tensors.write(path, content, facts) for content, facts in variants}
+    digests = {tensors.write(path, content, metadata) for content, metadata in variants}
     assert len(digests) == len(variants)
 
 
@@ -75,11 +75,11 @@ def test_any_changed_byte_and_any_lost_end_is_noticed(path: Path) -> None:
         changed[place] ^= 0x10
         path.write_bytes(changed)
         try:
-            content, facts, _ = tensors.read(path, "thing")
+            content, metadata, _ = tensors.read(path, "thing")
         except BadContent:
             continue
         # Blanks that fill up the header may change; what is read may not.
-        assert facts == FACTS
+        assert metadata == FACTS
         assert torch.equal(content["a"], torch.arange(16.0))
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
@@ -98,9 +98,9 @@ def test_any_changed_byte_and_any_lost_end_is_noticed(path: Path) -> None:
         (save({"a": torch.zeros(1)}), "not written by genctl"),
         (save({"a": torch.zeros(1)}, {"format": "genctl 2"}), "needs a newer genctl"),
         (save({"a": torch.zeros(1)}, {"format": "genctl 1"}), "damaged"),
-        (save({"a": torch.zeros(1)}, {"format": "genctl 1", "facts": "{"}), "damaged"),
-        (save({"a": torch.zeros(1)}, {"format": "genctl 1", "facts": "{}"}), "SHA-256 mismatch"),
-        (save({"a": torch.zeros(1)}, {"format": "genctl 1", "facts": "[" * 10**5}), "damaged"),
+        (save({"a": torch.zeros(1)}, {"format": "genctl 1", "metadata": "{"}), "damaged"),
+        (save({"a": torch.zeros(1)}, {"format": "genctl 1", "metadata": "{}"}), "SHA-256 mismatch"),
+        (save({"a": torch.zeros(1)}, {"format": "genctl 1", "metadata": "[" * 10**5}), "damaged"),
     ],
 )
 def test_other_files_are_refused_with_the_reason(content: bytes, why: str, path: Path) -> None:
@@ -122,9 +122,9 @@ def test_another_kind_of_file_is_refused(path: Path) -> None:
         tensors.read(path, "model")
 
 
-@pytest.mark.parametrize("facts", [[], "text", 7, None])
-def test_forged_facts_are_refused(facts: Any, path: Path) -> None:
-    forge(path, {"a": torch.zeros(1)}, facts)
+@pytest.mark.parametrize("metadata", [[], "text", 7, None])
+def test_forged_facts_are_refused(metadata: Any, path: Path) -> None:
+    forge(path, {"a": torch.zeros(1)}, metadata)
     with pytest.raises(BadContent, match="not a JSON object"):
         tensors.read(path, "thing")
 

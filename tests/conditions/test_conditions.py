@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from genctl.common.errors import ConfigError
-from genctl.common.rng import generator
+from genctl.common.rng import torch_rng
 from genctl.conditions.base import Condition
 from genctl.conditions.coded import Coded
 from genctl.conditions.image import Image
@@ -25,12 +25,12 @@ STILL = {"shift": 0.0, "scale": 0.0, "turn": 0.0}
 CODED = (
     ["condition.kind=label"],
     ["condition.kind=image"],
-    ["condition.kind=image", "condition.partner=instance"],
+    ["condition.kind=image", "condition.pairing=instance"],
 )
 
 
 def conditional(*overrides: str) -> Config:
-    return tiny(*overrides, "condition.width=6")
+    return tiny(*overrides, "condition.code_dim=6")
 
 
 def on_sphere(codes: Tensor) -> bool:
@@ -60,8 +60,8 @@ def test_no_gradient_reaches_the_encoder_through_the_critic(overrides: list[str]
 
 @pytest.mark.parametrize("overrides", CODED)
 def test_codes_are_jittered_in_training_and_only_then(overrides: list[str]) -> None:
-    config = conditional(*overrides, "condition.jitter=0.5")
-    still = conditional(*overrides, "condition.jitter=0.0")
+    config = conditional(*overrides, "condition.code_noise=0.5")
+    still = conditional(*overrides, "condition.code_noise=0.0")
     played = batches(config).batch(0)
     model = Model(config, 4)
     jittered = model.codes(played)
@@ -90,12 +90,12 @@ def test_by_class_the_critic_is_told_the_class_as_loud_as_the_code(overrides: li
 
 
 def test_by_instance_the_critic_is_told_the_code_alone() -> None:
-    config = conditional("condition.partner=instance")
+    config = conditional("condition.pairing=instance")
     assert Model(config, 4).codes(batches(config).batch(0)).critic.shape == (8, 6)
 
 
 def test_the_critic_learns_the_classes_of_real_images() -> None:
-    config = conditional("condition.critic_cross_entropy=3.0")
+    config = conditional("objective.critic_cross_entropy_weight=3.0")
     model, played = Model(config, 4), batches(config).batch(0)
     code = model.codes(played).critic
     score = Score(model.critic, code, model.critic_classes)
@@ -106,7 +106,7 @@ def test_the_critic_learns_the_classes_of_real_images() -> None:
 
 
 def test_a_critic_that_learns_no_classes_has_no_places_for_them() -> None:
-    config = conditional("condition.critic_cross_entropy=0.0")
+    config = conditional("objective.critic_cross_entropy_weight=0.0")
     model, played = Model(config, 4), batches(config).batch(0)
     code = model.codes(played).critic
     assert model.critic(played.real, code).shape == (8, 1)
@@ -114,7 +114,7 @@ def test_a_critic_that_learns_no_classes_has_no_places_for_them() -> None:
 
 
 def test_the_encoder_learns_classes_by_cross_entropy() -> None:
-    config = conditional("condition.cross_entropy=3.0", "condition.jitter=0.0")
+    config = conditional("condition.cross_entropy_weight=3.0", "condition.code_noise=0.0")
     model, played = Model(config, 4), batches(config).batch(0)
     encoder = model.roles["encoder"]
     assert isinstance(encoder, ImageEncoder)
@@ -125,7 +125,7 @@ def test_the_encoder_learns_classes_by_cross_entropy() -> None:
 
 
 def test_images_without_classes_teach_the_encoder_by_the_game_alone() -> None:
-    config = conditional("condition.partner=instance")
+    config = conditional("condition.pairing=instance")
     found = Model(config, 0).codes(batches(config, images(classes=0)).batch(0))
     assert found.terms == {}
 
@@ -156,10 +156,10 @@ def test_an_image_alone_in_its_class_is_its_own_partner() -> None:
 
 def test_by_instance_the_partner_is_the_image_itself_moved() -> None:
     data = images()
-    still = Image(partner="instance", **STILL)  # type: ignore[arg-type]
+    still = Image(pairing="instance", **STILL)  # type: ignore[arg-type]
     shown = still.show(data, EVERY, draws(len(EVERY)))
     assert which(shown.real) == which(shown.image) == EVERY.tolist()
-    moved = Image(partner="instance").show(data, EVERY, draws(len(EVERY)))
+    moved = Image(pairing="instance").show(data, EVERY, draws(len(EVERY)))
     assert not torch.allclose(moved.real, shown.real, atol=0.1)
     assert not torch.allclose(moved.real, moved.image, atol=0.1)  # each in its own way
 
@@ -177,8 +177,8 @@ def test_a_label_and_nothing_are_shown_with_the_image_itself() -> None:
 @pytest.mark.parametrize(
     ("condition", "advice"),
     [
-        (Image(), r"condition\.partner: class needs data with labels.*partner=instance"),
-        (Label(), r"condition\.kind: label needs data with labels.*partner: instance"),
+        (Image(), r"condition\.pairing: class needs data with labels.*pairing=instance"),
+        (Label(), r"condition\.kind: label needs data with labels.*pairing: instance"),
     ],
 )
 def test_data_without_labels_is_refused_with_a_way_out(condition: Condition, advice: str) -> None:
@@ -187,7 +187,7 @@ def test_data_without_labels_is_refused_with_a_way_out(condition: Condition, adv
     condition.check(labelled=True)
 
 
-@pytest.mark.parametrize("condition", [NoCondition(), Image(partner="instance")])
+@pytest.mark.parametrize("condition", [NoCondition(), Image(pairing="instance")])
 def test_data_without_labels_serves_where_no_label_is_asked_for(condition: Condition) -> None:
     condition.check(labelled=False)
 
@@ -202,35 +202,35 @@ def encoder(shown: Tensor) -> Tensor:
 
 
 def test_the_code_of_a_class_is_the_mean_of_its_images_on_the_sphere() -> None:
-    codes = Image(width=2).class_codes(encoder, images())
+    codes = Image(code_dim=2).class_codes(encoder, images())
     means = torch.tensor([[8.0, 1], [9, 1], [10, 1], [11, 1]])  # of 0, 4, 8, 12, 16 and so on
     torch.testing.assert_close(codes, means * (2 / means.square().sum(1, keepdim=True)).sqrt())
 
 
 def test_the_code_of_a_label_is_its_row() -> None:
     rows: Callable[[Tensor], Tensor] = lambda labels: labels[:, None].float()  # noqa: E731
-    assert Label(width=1).class_codes(rows, images()).tolist() == [[0], [1], [2], [3]]
+    assert Label(code_dim=1).class_codes(rows, images()).tolist() == [[0], [1], [2], [3]]
 
 
 def test_typical_codes_come_from_all_over_the_training_data() -> None:
     half = images(count=200)
     pixels, labels = half.pixels.repeat(10, 1, 1, 1), torch.arange(2).repeat_interleave(1000)
     data = Images(pixels, labels, ("a", "b"))  # sorted by class, as a folder is
-    codes = Label(width=1).typical_codes(lambda labels: labels[:, None].float(), data)
+    codes = Label(code_dim=1).training_codes(lambda labels: labels[:, None].float(), data)
     assert codes.mean().item() == pytest.approx(0.5, abs=0.1)
-    assert len(Image(width=2).typical_codes(encoder, data).unique(dim=0)) > 150
+    assert len(Image(code_dim=2).training_codes(encoder, data).unique(dim=0)) > 150
 
 
 def test_noise_is_a_typical_code_jittered() -> None:
     typical = torch.tensor([[1.0, 1, 1, 1], [1, -1, 1, -1]])
-    exact = Label(width=4, jitter=0.0).noise(typical, 50, generator(0))
+    exact = Label(code_dim=4, code_noise=0.0).noise(typical, 50, torch_rng(0))
     assert {tuple(row) for row in exact.round(decimals=3).tolist()} == {
         tuple(row) for row in typical.tolist()
     }
-    jittered = Label(width=4, jitter=0.3).noise(typical, 50, generator(0))
+    jittered = Label(code_dim=4, code_noise=0.3).noise(typical, 50, torch_rng(0))
     assert on_sphere(jittered)
     assert len(jittered.unique(dim=0)) == 50
-    assert torch.equal(jittered, Label(width=4, jitter=0.3).noise(typical, 50, generator(0)))
+    assert torch.equal(jittered, Label(code_dim=4, code_noise=0.3).noise(typical, 50, torch_rng(0)))
 
 
 def test_grids_show_the_first_image_of_each_class() -> None:
@@ -243,4 +243,4 @@ def test_grids_show_the_first_image_of_each_class() -> None:
 def test_codes_of_a_wrong_width_cannot_be_asked_for() -> None:
     assert issubclass(Image, Coded)
     with pytest.raises(ValueError, match="greater than 0"):
-        Image(width=0)
+        Image(code_dim=0)

@@ -47,7 +47,7 @@ trainig: {}
     [
         ("objective: {kind: nonsaturating, gama: 1}", "objective.gama: unknown key; did you mean "
          "'gamma'?"),
-        ("condition: {kind: none, shift: 1}", "condition.shift: unknown key of kind none; it "
+        ("condition: {kind: none, shift: 1}", "condition.augment.translate: unknown key of kind none; it "
          "belongs to image"),
         ("learning_rate: 1", "learning_rate: unknown key; did you mean optimizer.learning_rate?"),
         ("data: {kind: digits, batch_size: 4}", "data.batch_size: unknown key; did you mean "
@@ -63,12 +63,12 @@ trainig: {}
         ("data: {kind: digits, image_size: 33}", "data.image_size: must be a power of two, as 16, "
          "32 or 64; found 33"),
         ("data: {kind: digits, channels: 2}", "data.channels: must be 1 or 3, found the number 2"),
-        ("optimizer: {decay: linea}", "optimizer.decay: must be 'none', 'linear' or 'cosine', "
+        ("optimizer: {decay: linea}", "optimizer.schedule: must be 'none', 'linear' or 'cosine', "
          "found the text 'linea'; did you mean 'linear'?"),
         ("optimizer: {betas: [0, 0, 0]}", "optimizer.betas: must have at most 2 values, found a "
          "list of 3"),
         ("optimizer: {betas: [0, x]}", "optimizer.betas.1: must be a number, found the text 'x'"),
-        ("networks: {kind: dcgan, critic_widths: []}", "networks.critic_widths: must have at least "
+        ("networks: {kind: dcgan, critic_channels: []}", "networks.critic_channels: must have at least "
          "1 values, found a list of 0"),
         ("training: {batch_size: 1}", "training.batch_size: must be greater than or equal to 2, "
          "found the number 1"),
@@ -95,15 +95,17 @@ def test_a_number_that_is_not_finite_is_refused(number: str) -> None:
 
 
 def test_exponents_need_no_dot() -> None:
-    config = configs.parse("optimizer: {learning_rate: 1e-3, epsilon: 1.0e-7}", "file.yaml")
-    assert (config.optimizer.learning_rate, config.optimizer.epsilon) == (0.001, 1e-7)
+    config = configs.parse("optimizer: {learning_rate: 1e-3, eps: 1.0e-7}", "file.yaml")
+    assert (config.optimizer.learning_rate, config.optimizer.eps) == (0.001, 1e-7)
 
 
 def test_widths_that_do_not_fit_the_images_are_told_at_their_line() -> None:
-    text = "data: {kind: digits, image_size: 64}\nnetworks:\n  kind: dcgan\n  critic_widths: [8]\n"
+    text = (
+        "data: {kind: digits, image_size: 64}\nnetworks:\n  kind: dcgan\n  critic_channels: [8]\n"
+    )
     assert refusals(text) == [
-        "file.yaml:2: networks.generator_widths: 64x64 images need 4 widths, found 3",
-        "file.yaml:4: networks.critic_widths: 64x64 images need 4 widths, found 1",
+        "file.yaml:2: networks.generator_channels: 64x64 images need 4 widths, found 3",
+        "file.yaml:4: networks.critic_channels: 64x64 images need 4 widths, found 1",
     ]
 
 
@@ -178,23 +180,23 @@ def test_set_replaces_and_adds_values() -> None:
         "file.yaml",
         ["training.seed=2", "training.keep=5", "optimizer.betas=[0.1, 0.2]",
          "optimizer.critic_learning_rate=1e-4", "optimizer.critic_learning_rate=null",
-         " networks.z_width = 7"],
+         " networks.z_dim = 7"],
     )  # fmt: skip
     assert (config.training.seed, config.training.keep) == (2, 5)
     assert config.optimizer.betas == (0.1, 0.2)
     assert config.optimizer.critic_learning_rate is None
-    assert config.networks.z_width == 7
+    assert config.networks.z_dim == 7
 
 
 def test_a_value_of_a_section_left_out_is_one_of_its_default_kind() -> None:
     config = configs.parse("data: {kind: digits}", "f", ["objective.gamma=3"])
     assert config.objective.model_dump() == {
-        "kind": "nonsaturating", "gamma": 3.0, "penalty_every": 8
+        "kind": "nonsaturating", "gamma": 3.0, "r1_interval": 8
     }  # fmt: skip
     other = configs.parse(
-        "data: {kind: digits}", "f", ["condition.width=8", "condition.kind=label"]
+        "data: {kind: digits}", "f", ["condition.code_dim=8", "condition.kind=label"]
     )
-    assert other.condition.code_width == 8
+    assert other.condition.code_dim == 8
 
 
 def test_the_last_of_two_values_counts() -> None:
@@ -210,10 +212,10 @@ def test_the_last_of_two_values_counts() -> None:
     ],
 )
 def test_another_kind_drops_the_old_settings_and_no_new_ones(overrides: list[str]) -> None:
-    text = "objective: {kind: wgan_gp, penalty_weight: 3, critic_steps: 2}"
+    text = "objective: {kind: wgan_gp, gradient_penalty_weight: 3, critic_steps: 2}"
     config = configs.parse(text, "file.yaml", overrides)
     assert config.objective.model_dump() == {
-        "kind": "r3gan", "gamma": 1.0, "gamma_end": 0.5, "burn_in": 0.2
+        "kind": "r3gan", "gamma": 1.0, "gamma_end": 0.5, "gamma_burn_in": 0.2
     }  # fmt: skip
 
 
@@ -226,7 +228,7 @@ def test_the_same_kind_drops_nothing() -> None:
 def test_another_kind_keeps_what_all_kinds_of_the_section_have() -> None:
     text = "data: {kind: emnist, subset: letters, root: here, image_size: 16, channels: 3}"
     values = configs.flatten({"data": {"kind": "digits", "image_size": 16, "channels": 3}})
-    networks = ["networks.generator_widths=[8, 8]", "networks.critic_widths=[8, 8]"]
+    networks = ["networks.generator_channels=[8, 8]", "networks.critic_channels=[8, 8]"]
     config = configs.parse(text, "file.yaml", ["data.kind=digits", *networks])
     assert configs.flatten({"data": config.data.model_dump()}) == values
     folder = configs.parse(text, "file.yaml", ["data.kind=folder", "data.root=there", *networks])
@@ -263,10 +265,10 @@ def test_a_section_that_is_none_is_told_though_it_is_overridden() -> None:
 
 
 def test_settings_that_went_with_their_kind_are_not_blamed_at_their_old_line() -> None:
-    text = "networks:\n  kind: resnet\n  encoder_widths: [8, 8, 8, 8]\n"
+    text = "networks:\n  kind: resnet\n  encoder_channels: [8, 8, 8, 8]\n"
     assert refusals(text, "networks.kind=dcgan", "data.image_size=64", "data.kind=digits") == [
-        "file.yaml:1: networks.generator_widths: 64x64 images need 4 widths, found 3",
-        "file.yaml:1: networks.critic_widths: 64x64 images need 4 widths, found 3",
+        "file.yaml:1: networks.generator_channels: 64x64 images need 4 widths, found 3",
+        "file.yaml:1: networks.critic_channels: 64x64 images need 4 widths, found 3",
     ]
 
 
@@ -339,7 +341,7 @@ def test_settings_of_one_kind_alone_are_listed_as_not_set_for_the_other() -> Non
         "objective.beta: (not set) -> 1.0",
         "objective.gamma: 0.3 -> (not set)",
         "objective.kind: nonsaturating -> vae",
-        "objective.penalty_every: 8 -> (not set)",
+        "objective.r1_interval: 8 -> (not set)",
     ]
 
 

@@ -11,7 +11,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from genctl.common.errors import BadContent, MissingInput
-from genctl.common.rng import generator
+from genctl.common.rng import torch_rng
 from genctl.data import digits
 from genctl.data.base import Images
 from genctl.data.digits import Digits
@@ -75,7 +75,9 @@ def test_a_partner_is_any_other_image_of_the_same_class() -> None:
     labels = torch.tensor([0, 1, 0, 2, 1, 0, 0])  # class 2 has one image
     images = Images(torch.zeros(7, 1, 8, 8).byte(), labels, ("a", "b", "c"))
     index = torch.arange(7).repeat(3000)
-    partners = images.partners(index, torch.rand(len(index), generator=generator(0, "test")))
+    partners = images.random_same_class(
+        index, torch.rand(len(index), generator=torch_rng(0, "test"))
+    )
     counts = torch.zeros(7, 7).index_put_((index, partners), torch.ones(()), accumulate=True)
     others = [[2, 5, 6], [4], [0, 5, 6], [3], [1], [0, 2, 6], [0, 2, 5]]
     for own, allowed in enumerate(others):

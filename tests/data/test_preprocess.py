@@ -13,7 +13,7 @@ from genctl.data.base import Images, Shape
 from genctl.data.digits import Digits
 from genctl.data.fit import fit
 from genctl.data.pictures import picture_of
-from genctl.data.preprocess import Framing, frame, read_framing
+from genctl.data.preprocess import Preprocessing, fit_preprocessing, frame
 from genctl.data.torchvision_sets import Mnist
 
 SHAPE = Shape(1, 16)
@@ -31,8 +31,8 @@ def held_out() -> Images:
 
 
 @pytest.fixture(scope="module")
-def framing(train: Images) -> Framing:
-    return read_framing(train, 8)
+def preprocessing(train: Images) -> Preprocessing:
+    return fit_preprocessing(train, 8)
 
 
 def on_page(
@@ -75,12 +75,15 @@ PAGES = {
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_digit_on_a_page_comes_back_as_it_was_learned(
-    page: str, train: Images, held_out: Images, framing: Framing
+    page: str, train: Images, held_out: Images, preprocessing: Preprocessing
 ) -> None:
     reader = LogisticRegression(max_iter=300).fit(train.pixels.flatten(1) / 255, train.labels)
     chosen = slice(0, 100)
     framed, notes = zip(
-        *(frame(on_page(one, **PAGES[page]), SHAPE, framing) for one in held_out.pixels[chosen]),
+        *(
+            frame(on_page(one, **PAGES[page]), SHAPE, preprocessing)
+            for one in held_out.pixels[chosen]
+        ),
         strict=True,
     )
     pixels, labels = torch.stack(framed), held_out.labels[chosen]
@@ -92,36 +95,36 @@ def test_a_digit_on_a_page_comes_back_as_it_was_learned(
     assert {bool(note) for note in notes} == {page != "white on black"}
 
 
-def test_a_dark_digit_on_white_is_told(held_out: Images, framing: Framing) -> None:
-    _, notes = frame(on_page(held_out.pixels[0], 10, 255, 0), SHAPE, framing)
+def test_a_dark_digit_on_white_is_told(held_out: Images, preprocessing: Preprocessing) -> None:
+    _, notes = frame(on_page(held_out.pixels[0], 10, 255, 0), SHAPE, preprocessing)
     assert notes == ["dark on light where the model learned light on dark: inverted"]
 
 
 def test_a_light_digit_is_told_to_a_model_of_dark_ones(train: Images) -> None:
     dark = Images(255 - train.pixels, train.labels, train.classes)
-    framing = read_framing(dark, 8)
-    assert framing.background == 255
-    _, notes = frame(on_page(train.pixels[0], 10, 0, 255), SHAPE, framing)
+    preprocessing = fit_preprocessing(dark, 8)
+    assert preprocessing.background == 255
+    _, notes = frame(on_page(train.pixels[0], 10, 0, 255), SHAPE, preprocessing)
     assert notes == ["light on dark where the model learned dark on light: inverted"]
 
 
 @pytest.mark.parametrize("size", [8, 16])
 def test_a_picture_of_native_size_passes_as_the_data_does(
-    size: int, held_out: Images, framing: Framing
+    size: int, held_out: Images, preprocessing: Preprocessing
 ) -> None:
     native = Digits(image_size=8).load("test").pixels
     pixels = native if size == 8 else held_out.pixels
     for own, expected in zip(pixels[:50], held_out.pixels, strict=False):
-        framed, notes = frame(picture_of(own), SHAPE, framing)
+        framed, notes = preprocess(picture_of(own), SHAPE, preprocessing)
         assert torch.equal(framed, expected)
         assert notes == []
 
 
 def test_an_inverted_picture_of_native_size_is_turned_back(
-    held_out: Images, framing: Framing
+    held_out: Images, preprocessing: Preprocessing
 ) -> None:
     for expected in held_out.pixels[:50]:
-        framed, notes = frame(picture_of(255 - expected), SHAPE, framing)
+        framed, notes = preprocess(picture_of(255 - expected), SHAPE, preprocessing)
         assert torch.equal(framed, expected)
         assert len(notes) == 1
 
@@ -130,13 +133,13 @@ def test_an_inverted_picture_of_native_size_is_turned_back(
 def test_mnist_digits_of_28_and_32_pass_as_the_data_does(mnist_root: Path) -> None:
     data = Mnist(root=str(mnist_root))
     images = data.load("test")
-    framing = read_framing(images, data.source_size)
-    assert framing.background == 0
-    assert framing.by_mass
-    assert framing.extent == pytest.approx(20 / 32, abs=0.04)  # as its makers say
+    preprocessing = fit_preprocessing(images, data.source_size)
+    assert preprocessing.background == 0
+    assert preprocessing.by_mass
+    assert preprocessing.extent == pytest.approx(20 / 32, abs=0.04)  # as its makers say
     for padded in images.pixels[:50]:
         for own in (padded, padded[:, 2:-2, 2:-2]):
-            framed, _ = frame(picture_of(own), data.shape, framing)
+            framed, _ = preprocess(picture_of(own), data.shape, preprocessing)
             assert torch.equal(framed, padded)
 
 
@@ -144,25 +147,27 @@ def test_photographs_are_cut_to_their_middle_and_not_inverted() -> None:
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (50, 1, 16, 16), generator=random).byte().repeat(1, 3, 1, 1)
     photographs = Images(pixels, torch.zeros(50).long(), ())
-    framing = read_framing(photographs, 0)
-    assert framing.background is None
+    preprocessing = fit_preprocessing(photographs, 0)
+    assert preprocessing.background is None
     bright = Image.new("RGB", (48, 16), "white")
     bright.paste((200, 100, 50), (16, 0, 32, 16))
-    framed, notes = frame(bright, Shape(3, 16), framing)
+    framed, notes = frame(bright, Shape(3, 16), preprocessing)
     assert framed[:, 8, 8].tolist() == [200, 100, 50]
     assert notes == []
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_an_empty_page_is_framed_as_one_level(level: int, framing: Framing) -> None:
-    framed, _ = frame(Image.new("L", (300, 200), level), SHAPE, framing)
+def test_an_empty_page_is_framed_as_one_level(level: int, preprocessing: Preprocessing) -> None:
+    framed, _ = frame(Image.new("L", (300, 200), level), SHAPE, preprocessing)
     assert len(framed.unique()) == 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (2, 3), (3000, 20)])
-def test_pictures_of_odd_sizes_are_framed(size: tuple[int, int], framing: Framing) -> None:
+def test_pictures_of_odd_sizes_are_framed(
+    size: tuple[int, int], preprocessing: Preprocessing
+) -> None:
     picture = Image.effect_noise(size, 100) if min(size) > 1 else Image.new("L", size, 200)
-    framed, _ = frame(picture, SHAPE, framing)
+    framed, _ = preprocess(picture, SHAPE, preprocessing)
     assert framed.shape == (1, 16, 16)
 
 

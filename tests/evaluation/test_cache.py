@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(autouse=True)
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENCTL_CACHE", str(tmp_path))
-    monkeypatch.setattr(lessons, "FEWEST_LOOKS", 500)
+    monkeypatch.setattr(lessons, "MIN_LOOKS", 500)
 
 
 def test_a_judge_is_trained_once_and_read_after_that(tmp_path: Path) -> None:
@@ -58,9 +58,9 @@ def test_a_damaged_judge_is_trained_again_with_a_warning(tmp_path: Path, damage:
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     else:
         tensors.write(path, {"weight": torch.zeros(1)}, {"kind": "judge", "version": 1})
-    listener = Recorder()
-    assert _judge(listener).digest == made.digest
-    (warning,) = listener.warned
+    reporter = Recorder()
+    assert _judge(reporter).digest == made.digest
+    (warning,) = reporter.warned
     assert str(path) in warning
     assert warning.endswith("training the judge again")
     whole = Recorder()
@@ -73,9 +73,9 @@ def test_a_judge_of_an_older_kind_is_left_alone(
 ) -> None:
     _judge()
     monkeypatch.setattr(cache, "VERSION", cache.VERSION + 1)
-    listener = Recorder()
-    assert _judge(listener).version == cache.VERSION
-    assert listener.warned == []
+    reporter = Recorder()
+    assert _judge(reporter).version == cache.VERSION
+    assert reporter.warned == []
     assert len(list((tmp_path / "judges").glob("*.safetensors"))) == 2
 
 
@@ -96,7 +96,7 @@ def test_two_who_want_the_same_judge_train_it_once(monkeypatch: pytest.MonkeyPat
     assert started.wait(30)
 
     class Second(Recorder):
-        def say(self, text: str) -> None:
+        def info(self, text: str) -> None:
             assert text == "waiting for another process that trains the judge"
             waiting.set()
 
@@ -119,8 +119,8 @@ def test_a_cache_that_cannot_be_is_told(tmp_path: Path, monkeypatch: pytest.Monk
         _judge()
 
 
-def _judge(listener: Recorder | None = None) -> Judge:
-    return judge_of(_images(), _images(seed=1), CPU, listener or Recorder())
+def _judge(reporter: Recorder | None = None) -> Judge:
+    return judge_of(_images(), _images(seed=1), CPU, reporter or Recorder())
 
 
 def _images(seed: int = 0) -> Images:

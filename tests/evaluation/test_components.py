@@ -40,7 +40,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENCTL_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(lessons, "EPOCHS", 1)
-        patch.setattr(lessons, "FEWEST_LOOKS", 8_000)
+        patch.setattr(lessons, "MIN_LOOKS", 8_000)
         yield judge_of(_digits("train"), _digits("test"), CPU, Recorder())
 
 
@@ -109,11 +109,11 @@ def test_its_gaussian_of_the_training_images_is_that_of_all_their_combinations(
 
 def test_the_judge_of_stacks_is_that_of_single_images_and_none_is_trained() -> None:
     before = list(cache_folder().iterdir())
-    listener, stacks = Recorder(), _stacks("train", 20)
-    single = judge_of(_digits("train"), _digits("test"), CPU, listener)
-    stacked = judge_of(stacks, _stacks("test", 20), CPU, listener)
+    reporter, stacks = Recorder(), _stacks("train", 20)
+    single = judge_of(_digits("train"), _digits("test"), CPU, reporter)
+    stacked = judge_of(stacks, _stacks("test", 20), CPU, reporter)
     assert (stacked.digest, stacked.accuracy) == (single.digest, single.accuracy)
-    assert listener.said == []
+    assert reporter.said == []
     assert list(cache_folder().iterdir()) == before
     assert has_judge(stacks)
     assert not has_judge(replace(stacks, planes=None))
@@ -192,9 +192,9 @@ def _evaluate(
     data = _stacks("train", 3000), _stacks("test", 2500)
     monkeypatch.setattr(evaluating, "load_data", lambda config: data)
     trained = model_file.read(run / "model.safetensors", CPU)
-    config = trained.facts.config.model_copy(update={"condition": model.condition})
-    facts = replace(trained.facts, config=config, classes=MODES)
-    return evaluate(replace(trained, facts=facts, model=model), question, CPU, Recorder())
+    config = trained.metadata.config.model_copy(update={"condition": model.condition})
+    metadata = replace(trained.metadata, config=config, classes=MODES)
+    return evaluate(replace(trained, metadata=metadata, model=model), question, CPU, Recorder())
 
 
 def _digits(split: Any) -> Images:
@@ -236,8 +236,8 @@ def test_a_run_on_stacked_mnist_is_trained_scored_and_measured(
 ) -> None:
     monkeypatch.setenv("GENCTL_DATA", str(mnist_root))
     settings = ("data.kind=stacked_mnist", "data.image_size=8", "condition.kind=none",
-                "training.images=64", "evaluation.every=64", "evaluation.samples=100",
-                "networks.generator_widths=[8]", "networks.critic_widths=[8]")  # fmt: skip
+                "training.images=64", "evaluation.every=64", "evaluation.num_samples=100",
+                "networks.generator_channels=[8]", "networks.critic_channels=[8]")  # fmt: skip
     sets = [word for setting in settings for word in ("--set", setting)]
     trained = genctl("train", "--config", "tiny", "--name", "stacked", *sets, "--json", "--quiet")
     assert trained.code == 0, trained.err

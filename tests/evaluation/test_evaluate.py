@@ -35,7 +35,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENCTL_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(lessons, "EPOCHS", 1)
-        patch.setattr(lessons, "FEWEST_LOOKS", 8_000)
+        patch.setattr(lessons, "MIN_LOOKS", 8_000)
         yield
 
 
@@ -208,6 +208,6 @@ def test_an_unconditional_model_that_never_draws_a_3_or_an_8_is_told(run: Path) 
 def _evaluate(run: Path, model: Model) -> dict[str, Any]:
     """The scores of another model in place of the one that was trained."""
     trained = model_file.read(run / "model.safetensors", CPU)
-    config = trained.facts.config.model_copy(update={"condition": model.condition})
-    trained = replace(trained, facts=replace(trained.facts, config=config), model=model)
+    config = trained.metadata.config.model_copy(update={"condition": model.condition})
+    trained = replace(trained, metadata=replace(trained.metadata, config=config), model=model)
     return evaluate(trained, Question(seeds=1), CPU, Recorder())

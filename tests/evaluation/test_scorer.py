@@ -29,7 +29,7 @@ def scorer(data: Images, tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENCTL_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setattr(lessons, "EPOCHS", 1)
-        patch.setattr(lessons, "FEWEST_LOOKS", 8_000)
+        patch.setattr(lessons, "MIN_LOOKS", 8_000)
         judge = judge_of(data, held_out, CPU, Recorder())
     return Scorer(judge, data, held_out, n=200)
 

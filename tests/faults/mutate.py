@@ -81,7 +81,7 @@ def with_other_entry(content: bytes, chance: random.Random) -> bytes:
 
 
 def with_other_header(content: bytes, chance: random.Random) -> bytes:
-    """A tensor is added, lost or renamed; a key stands there twice; the facts are odd."""
+    """A tensor is added, lost or renamed; a key stands there twice; the metadata are odd."""
     found = header(content)
     names = [name for name in found if name != "__metadata__"]
     name, end = chance.choice(names), len(content) - header_end(content)
@@ -106,17 +106,17 @@ def with_other_header(content: bytes, chance: random.Random) -> bytes:
 UNSIGNED = (flipped, spliced, with_other_length, with_other_entry, with_other_header)
 
 
-def signed(content: dict[str, Tensor], facts: Any) -> bytes:
+def signed(content: dict[str, Tensor], metadata: Any) -> bytes:
     """What someone who knows the format writes, with a digest that fits."""
-    text = json.dumps(facts)
-    metadata = {"format": "genctl 1", "facts": text, "sha256": tensors._digest(content, text)}
+    text = json.dumps(metadata)
+    metadata = {"format": "genctl 1", "metadata": text, "sha256": tensors._digest(content, text)}
     return save({name: tensor.clone() for name, tensor in content.items()}, metadata)
 
 
-def with_odd_fact(content: dict[str, Tensor], facts: Any, chance: random.Random) -> bytes:
+def with_odd_fact(content: dict[str, Tensor], metadata: Any, chance: random.Random) -> bytes:
     """Some value, however deep inside, is odd or missing."""
-    facts = json.loads(json.dumps(facts))
-    inside = facts
+    metadata = json.loads(json.dumps(metadata))
+    inside = metadata
     while True:
         key: Any = chance.choice(list(inside) if isinstance(inside, dict) else range(len(inside)))
         if not isinstance(inside[key], dict | list) or not inside[key] or chance.random() < 0.2:
@@ -128,10 +128,10 @@ def with_odd_fact(content: dict[str, Tensor], facts: Any, chance: random.Random)
         inside[chance.choice(["more", "kind", "root", "\x1b[31m"])] = chance.choice(ODD)
     else:
         inside[key] = chance.choice(ODD)
-    return signed(content, facts)
+    return signed(content, metadata)
 
 
-def with_odd_tensor(content: dict[str, Tensor], facts: Any, chance: random.Random) -> bytes:
+def with_odd_tensor(content: dict[str, Tensor], metadata: Any, chance: random.Random) -> bytes:
     """Some tensor is lost, added, of another shape or type, or holds what is no number."""
     content = dict(content)
     name = chance.choice(list(content))
@@ -151,4 +151,4 @@ def with_odd_tensor(content: dict[str, Tensor], facts: Any, chance: random.Rando
             content[name] = torch.full_like(tensor, torch.nan if tensor.is_floating_point() else 0)
         case 5:
             content[name] = content[chance.choice(list(content))].clone()
-    return signed(content, facts)
+    return signed(content, metadata)

@@ -20,7 +20,7 @@ OTHER = {
     "device_name": "NVIDIA H100",
     "threads": 64,
 }
-"""Facts of a machine on which a run may have begun."""
+"""ModelMetadata of a machine on which a run may have begun."""
 
 
 def environment(folder: Path) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import torch
 from genctl.common import tensors
 from genctl.model import Model
 from genctl.training import session
-from genctl.training.checkpoint import State
 from genctl.training.early_stopping import Standing
+from genctl.training.state import State
 from tests.faults.resuming import RUN
 from tests.faults.scorecard import proves
 from tests.support.life import (
@@ -42,7 +42,7 @@ LEARNED = {
 
 COUNTED = {"the meter": "meter", "the steps": "step", "the images": "images",
            "the best score": "standing"}  # fmt: skip
-"""Parts of a checkpoint, by the names of their facts."""
+"""Parts of a checkpoint, by the names of their metadata."""
 
 FORGET: dict[str, Callable[[State], None]] = {
     "the meter": lambda state: state.meter.restore({}, {}),
@@ -72,13 +72,13 @@ def without(part: str) -> Happening:
 
         def load_forgetfully(self: State, path: Path) -> dict[str, Any]:
             fresh = {name: value.clone() for name, value in self.learned().items()}
-            facts = load(self, path)
+            metadata = load(self, path)
             if part in FORGET:
                 FORGET[part](self)
             for name, value in self.learned().items():
                 if part in LEARNED and re.match(LEARNED[part], name):
                     value.copy_(fresh[name])
-            return facts
+            return metadata
 
         State.load = load_forgetfully  # type: ignore[method-assign]
 
@@ -91,7 +91,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("scored")
     assert live(folder, *SCORED, happening=scored).code == 0
     left = outcome(folder / RUN)
-    assert left["facts"]["standing"]["best_images"] == 96
+    assert left["metadata"]["standing"]["best_images"] == 96
     return left
 
 
@@ -137,10 +137,10 @@ def test_a_checkpoint_that_lacks_it_is_put_aside_for_the_one_before(
     """A right digest does not make it whole: somebody wrote it like that."""
     assert live(tmp_path, happening=signalled(signal.SIGTERM, step=STEP)).code == 143
     newest = max((tmp_path / RUN / "checkpoints").iterdir())
-    content, facts, _ = tensors.read(newest, "checkpoint")
-    facts.pop(COUNTED.get(part, ""), None)
+    content, metadata, _ = tensors.read(newest, "checkpoint")
+    metadata.pop(COUNTED.get(part, ""), None)
     lacking = {n: v for n, v in content.items() if not re.match(LEARNED.get(part, "$"), n)}
-    tensors.write(newest, lacking, facts)
+    tensors.write(newest, lacking, metadata)
     before = newest.read_bytes()
     done = live(tmp_path)
     assert done.code == 0

@@ -18,7 +18,7 @@ from genctl.data import downloads
 from genctl.data.digits import Digits
 from genctl.evaluation import lessons
 from genctl.evaluation.scorer import Scorer
-from genctl.inference.sample_grid import Exhibit
+from genctl.inference.sample_grid import SampleGrid
 from genctl.objectives.nonsaturating import NonSaturating
 from genctl.runs import model_file
 from genctl.runs.run import Run
@@ -90,7 +90,7 @@ BEFORE = {
     "while the environment is noted": called(Run, "write_environment", TERMINATE),
     "while the curves are opened": called(session, "TensorBoard", TERMINATE),
     "while the end is rehearsed": called(Trainer, "rehearse", TERMINATE),
-    "amid the rehearsal": called(Exhibit, "draw", TERMINATE),
+    "amid the rehearsal": called(SampleGrid, "draw", TERMINATE),
 }
 
 
@@ -158,7 +158,7 @@ DURING = {
     "amid a step": (called(NonSaturating, "terms", TERMINATE, 22), 176),
     "after a step": (signalled(signal.SIGTERM, step=11), 176),
     "while metrics are written": (called(Run, "log", TERMINATE, 2), 96),
-    "while the grid is drawn": (called(Exhibit, "draw", TERMINATE, 2), 256),
+    "while the grid is drawn": (called(SampleGrid, "draw", TERMINATE, 2), 256),
     "while the model is written": (called(model_file, "write", TERMINATE, 2), 256),
     "while a checkpoint is written": (called(checkpoint.State, "save", TERMINATE, 2), 256),
     "while old checkpoints are dropped": (called(Run, "prune", TERMINATE, 2), 256),
@@ -217,7 +217,7 @@ def lessons_cut() -> Iterator[pytest.MonkeyPatch]:
     """Judges that learn for a second, as all that is compared here must have them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lessons, "EPOCHS", 1)
-        patch.setattr(lessons, "FEWEST_LOOKS", 2_000)
+        patch.setattr(lessons, "MIN_LOOKS", 2_000)
         yield patch
 
 
@@ -238,7 +238,7 @@ def test_while_a_judge_is_trained_it_leaves_at_once(
     monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
 
     def amid_lessons_that_take_minutes() -> None:
-        lessons.FEWEST_LOOKS = 10_000_000
+        lessons.MIN_LOOKS = 10_000_000
         called(lessons, "_batch", TERMINATE, 3)()
 
     done = soon(tmp_path, arguments(settings=SCORED), amid_lessons_that_take_minutes)

@@ -93,10 +93,10 @@ def confined_refusal(path: Path, folder: Path) -> Finished:
 
 
 HUGE: dict[str, dict[str, Any]] = {
-    "a gigabyte": {"generator_widths": [4000, 4000]},
-    "wide": {"generator_widths": [10**9, 10**9]},
-    "wider than any tensor": {"encoder_widths": [10**18, 10**18]},
-    "wider than any number": {"critic_features": 10**30, "encoder_widths": [10**30, 3]},
+    "a gigabyte": {"generator_channels": [4000, 4000]},
+    "wide": {"generator_channels": [10**9, 10**9]},
+    "wider than any tensor": {"encoder_channels": [10**18, 10**18]},
+    "wider than any number": {"critic_hidden_dim": 10**30, "encoder_channels": [10**30, 3]},
     "deep": {"kind": "resnet", "widths": [8, 8, 8], "blocks": 10**9},
 }
 
@@ -107,9 +107,11 @@ HUGE: dict[str, dict[str, Any]] = {
 def test_a_config_that_asks_for_huge_networks_costs_little(
     what: str, whole: Path, tmp_path: Path
 ) -> None:
-    def enlarge(found: Any, facts: Any) -> None:
-        networks = facts["config"]["networks"]
-        facts["config"]["networks"] = HUGE[what] if "kind" in HUGE[what] else networks | HUGE[what]
+    def enlarge(found: Any, metadata: Any) -> None:
+        networks = metadata["config"]["networks"]
+        metadata["config"]["networks"] = (
+            HUGE[what] if "kind" in HUGE[what] else networks | HUGE[what]
+        )
 
     confined_refusal(rewritten(whole, tmp_path / "huge.safetensors", enlarge), tmp_path)
 

@@ -12,32 +12,34 @@ from tests.faults.scorecard import proves
 from tests.support.forge import Change, rewritten
 
 CHANGES: dict[str, Change] = {
-    "missing weight": lambda found, facts: found.pop("model.roles.generator.first.weight"),
-    "unknown weight": lambda found, facts: found.update({"model.x": torch.zeros(1)}),
-    "unknown tensor": lambda found, facts: found.update({"x": torch.zeros(1)}),
-    "NaN": lambda found, facts: found["model.roles.generator.first.weight"].fill_(torch.nan),
-    "NaN code": lambda found, facts: found["class_codes"].fill_(torch.nan),
-    "half precision": lambda found, facts: found.update(
+    "missing weight": lambda found, metadata: found.pop("model.roles.generator.first.weight"),
+    "unknown weight": lambda found, metadata: found.update({"model.x": torch.zeros(1)}),
+    "unknown tensor": lambda found, metadata: found.update({"x": torch.zeros(1)}),
+    "NaN": lambda found, metadata: found["model.roles.generator.first.weight"].fill_(torch.nan),
+    "NaN code": lambda found, metadata: found["class_codes"].fill_(torch.nan),
+    "half precision": lambda found, metadata: found.update(
         {name: tensor.half() for name, tensor in found.items() if tensor.is_floating_point()}
     ),
-    "8-bit codes": lambda found, facts: found.update(
+    "8-bit codes": lambda found, metadata: found.update(
         {"class_codes": found["class_codes"].to(torch.float8_e4m3fn)}
     ),
-    "other shape": lambda found, facts: found.update(
+    "other shape": lambda found, metadata: found.update(
         {"model.roles.generator.first.weight": torch.zeros(1)}
     ),
-    "no codes": lambda found, facts: found.pop("class_codes"),
-    "fewer classes": lambda found, facts: facts["classes"].pop(),
-    "classes of numbers": lambda found, facts: facts.update(classes=[1, 2]),
-    "no config": lambda found, facts: facts.pop("config"),
-    "config of a word": lambda found, facts: facts.update(config="tiny"),
-    "unknown kind": lambda found, facts: facts["config"]["networks"].update(kind="magic"),
-    "unknown key": lambda found, facts: facts["config"].update(extra=1),
-    "wrong widths": lambda found, facts: facts["config"]["networks"].update(generator_widths=[8]),
-    "larger images": lambda found, facts: facts["config"]["data"].update(image_size=256),
-    "no framing": lambda found, facts: facts.pop("framing"),
-    "huge framing": lambda found, facts: facts["framing"].update(extent=1e-9),
-    "odd framing": lambda found, facts: facts["framing"].update(background=1000),
+    "no codes": lambda found, metadata: found.pop("class_codes"),
+    "fewer classes": lambda found, metadata: metadata["classes"].pop(),
+    "classes of numbers": lambda found, metadata: metadata.update(classes=[1, 2]),
+    "no config": lambda found, metadata: metadata.pop("config"),
+    "config of a word": lambda found, metadata: metadata.update(config="tiny"),
+    "unknown kind": lambda found, metadata: metadata["config"]["networks"].update(kind="magic"),
+    "unknown key": lambda found, metadata: metadata["config"].update(extra=1),
+    "wrong widths": lambda found, metadata: metadata["config"]["networks"].update(
+        generator_channels=[8]
+    ),
+    "larger images": lambda found, metadata: metadata["config"]["data"].update(image_size=256),
+    "no preprocessing": lambda found, metadata: metadata.pop("preprocessing"),
+    "huge preprocessing": lambda found, metadata: metadata["preprocessing"].update(extent=1e-9),
+    "odd preprocessing": lambda found, metadata: metadata["preprocessing"].update(background=1000),
 }
 
 
@@ -55,7 +57,7 @@ def test_a_file_that_does_not_fit_itself_is_refused(
 def without(number: int) -> Change:
     """The first tensors of the generator are missing."""
 
-    def change(found: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+    def change(found: dict[str, torch.Tensor], metadata: dict[str, Any]) -> None:
         for name in sorted(name for name in found if "generator" in name)[:number]:
             del found[name]
 

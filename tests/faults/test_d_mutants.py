@@ -23,7 +23,7 @@ from genctl.common.errors import BadContent
 from genctl.inference import samples as drawing
 from genctl.model import Model
 from genctl.runs import model_file
-from genctl.training.checkpoint import State
+from genctl.training.state import State
 from tests.conftest import Run
 from tests.faults.mutate import UNSIGNED, with_odd_fact, with_odd_tensor
 from tests.faults.scorecard import proves
@@ -44,13 +44,13 @@ Judge = Callable[[Path, bool], None]
 def survey(whole: Path, kind: str, count: int, seed: int, judge: Judge) -> list[str]:
     """Let ``judge`` look at ``count`` mutants of a file; returns what it says against them."""
     content = whole.read_bytes()
-    found, facts, _ = tensors.read(whole, kind)
+    found, metadata, _ = tensors.read(whole, kind)
     chance, path, complaints = random.Random(seed), Path("mutant.safetensors"), []
     for number in range(count):
         is_signed = number % 2 == 1
         if is_signed:
             way: Any = chance.choice([with_odd_fact, with_odd_fact, with_odd_tensor])
-            mutant = way(found, facts, chance)
+            mutant = way(found, metadata, chance)
         else:
             way = chance.choice(UNSIGNED)
             mutant = way(content, chance)
@@ -104,7 +104,7 @@ def model_judge(whole: Path) -> Judge:
         if is_signed:
             drawing.draw(drawing.Order((), 2, 0), found, print, print).pixels(2)
             return
-        assert found.facts == expected.facts
+        assert found.metadata == expected.metadata
         weights = expected.model.state_dict()
         assert all(torch.equal(one, weights[key]) for key, one in found.model.state_dict().items())
 
@@ -129,10 +129,10 @@ def test_mutated_models_are_refused_or_as_good_as_new(count: int, tmp_path: Path
 @proves("D4", "ENR")
 @pytest.mark.parametrize("count", COUNTS)
 def test_mutated_checkpoints_are_refused_and_change_nothing(count: int, tmp_path: Path) -> None:
-    config = tiny("condition.width=4")
+    config = tiny("condition.code_dim=4")
     whole = tmp_path / "whole.safetensors"
     State(config, Model(config, 4)).save(whole, {"seconds": 1.5, "precision": "fp32"})
-    fresh = State(tiny("condition.width=4", "training.seed=1"), Model(config, 4))
+    fresh = State(tiny("condition.code_dim=4", "training.seed=1"), Model(config, 4))
     before = {name: value.clone() for name, value in fresh.learned().items()}
 
     def judge(path: Path, is_signed: bool) -> None:
@@ -153,10 +153,10 @@ def test_mutated_checkpoints_are_refused_and_change_nothing(count: int, tmp_path
 @proves("D4", "EMR")
 def test_a_mutant_on_the_command_line_is_one_line(genctl: Run, tmp_path: Path) -> None:
     whole, chance = save_model(tmp_path / "whole.safetensors"), random.Random(7)
-    found, facts, _ = tensors.read(whole, "model")
+    found, metadata, _ = tensors.read(whole, "model")
     for number in range(60):
         way: Any = chance.choice([with_odd_fact, with_odd_tensor])
-        Path("mutant.safetensors").write_bytes(way(found, facts, chance))
+        Path("mutant.safetensors").write_bytes(way(found, metadata, chance))
         done = genctl(
             "sample", "--run", "mutant.safetensors", "--n", 1, "--out", "a.png", "--quiet"
         )

@@ -23,8 +23,8 @@ HOSTILE = ("../../../x", "/etc/passwd", "a\nb", "\x1b[31mred\x1b[2J", "x" * 1_00
 def hostile(whole: Path, tmp_path: Path) -> Path:
     """A model whose ten classes have names that nobody would choose."""
 
-    def rename(found: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
-        facts["classes"] = list(HOSTILE)
+    def rename(found: dict[str, torch.Tensor], metadata: dict[str, Any]) -> None:
+        metadata["classes"] = list(HOSTILE)
 
     return rewritten(whole, tmp_path / "hostile.safetensors", rename)
 
@@ -84,8 +84,8 @@ def test_nothing_is_downloaded_to_where_a_model_says(
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
     monkeypatch.setenv("GENCTL_DATA", str(tmp_path / "mine"))
 
-    def move(found: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
-        facts["config"]["data"] |= {"kind": "kmnist", "root": str(tmp_path / "theirs")}
+    def move(found: dict[str, torch.Tensor], metadata: dict[str, Any]) -> None:
+        metadata["config"]["data"] |= {"kind": "kmnist", "root": str(tmp_path / "theirs")}
 
     path = rewritten(whole, tmp_path / "moved.safetensors", move)
     done = genctl("evaluate", "--run", path, "--quiet")
@@ -99,7 +99,7 @@ def test_nothing_is_downloaded_to_where_a_model_says(
 def test_hostile_names_of_tensors_are_shown_as_text(
     name: str, genctl: Run, whole: Path, tmp_path: Path
 ) -> None:
-    def add(found: dict[str, torch.Tensor], facts: dict[str, Any]) -> None:
+    def add(found: dict[str, torch.Tensor], metadata: dict[str, Any]) -> None:
         found[name] = torch.zeros(1)
 
     path = rewritten(whole, tmp_path / "changed.safetensors", add)
@@ -107,13 +107,15 @@ def test_hostile_names_of_tensors_are_shown_as_text(
 
 
 @proves("D9", "EMN")
-@pytest.mark.parametrize("facts", ['{"kind": "\\u001b[2J"}', '{"kind": "' + "k" * 3_000_000 + '"}'])
+@pytest.mark.parametrize(
+    "metadata", ['{"kind": "\\u001b[2J"}', '{"kind": "' + "k" * 3_000_000 + '"}']
+)
 def test_hostile_facts_are_shown_as_text(
-    facts: str, genctl: Run, whole: Path, tmp_path: Path
+    metadata: str, genctl: Run, whole: Path, tmp_path: Path
 ) -> None:
     def replace(found: dict[str, torch.Tensor], old: dict[str, Any]) -> None:
         old.clear()
-        old |= json.loads(facts)
+        old |= json.loads(metadata)
 
     path = rewritten(whole, tmp_path / "changed.safetensors", replace)
     refuse(genctl, commands(path)[0], "not a model")

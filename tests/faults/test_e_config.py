@@ -46,14 +46,14 @@ def test_all_mistakes_are_told_at_once_each_with_its_line_and_what_was_meant(gen
         "  batch_size: 0\n"
         "  images: -1\n"
         "  log_evry: 5\n"
-        "networks: {kind: dcgan, z_width: 1000000000}\n"
+        "networks: {kind: dcgan, z_dim: 1000000000}\n"
         "objective: {kind: hing}\n",
     )
     assert lines[1:] == [
         "file.yaml:3: training.batch_size: must be greater than or equal to 2, found the number 0",
         "file.yaml:4: training.images: must be greater than 0, found the number -1",
         "file.yaml:5: training.log_evry: unknown key; did you mean 'log_every'?",
-        "file.yaml:6: networks.z_width: must be less than or equal to 4096, found the number "
+        "file.yaml:6: networks.z_dim: must be less than or equal to 4096, found the number "
         "1000000000",
         f"file.yaml:7: objective.kind: the text 'hing' is not one of "
         f"{', '.join(configs.kinds('objectives'))}; did you mean 'hinge'?",
@@ -143,7 +143,7 @@ def test_a_number_in_any_usual_spelling_is_that_number(word: str, number: float)
      ("data: {kind: digits, channels: 1.0}", "must be an integer, 1 or 3"),
      ("data: {kind: digits, channels: true}", "must be an integer, 1 or 3"),
      ("data: {kind: no}", "the text 'no'"), ("data: {kind: folder, root: 12}", "the number 12"),
-     ("networks: {kind: dcgan, modulated: 1}", "the number 1")],
+     ("networks: {kind: dcgan, conditional_batchnorm: 1}", "the number 1")],
 )  # fmt: skip
 def test_a_value_of_another_type_is_never_converted(setting: str, why: str, genctl: Run) -> None:
     (line,) = refuse(genctl, setting)

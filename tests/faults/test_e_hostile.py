@@ -84,7 +84,7 @@ def test_a_hostile_override_is_refused_in_little_memory(what: str, tmp_path: Pat
 
 CHANGED = {
     "optimizer.learning_rate=0.5": "optimizer.learning_rate: 0.001 -> 0.5",
-    "networks.critic_features=16": "networks.critic_features: 8 -> 16",
+    "networks.critic_hidden_dim=16": "networks.critic_hidden_dim: 8 -> 16",
     "data.channels=3": "data.channels: 1 -> 3",
     "training.seed=3": "training.seed: 0 -> 3",
     "training.batch_size=8": "training.batch_size: 16 -> 8",

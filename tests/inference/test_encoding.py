@@ -144,7 +144,7 @@ def test_the_map_puts_each_image_at_its_place_framed_in_the_colour_of_its_class(
     with Image.open(io.BytesIO(encoding.plot(points(codes, [0, 1, 1])))) as picture:
         sheet = np.asarray(picture).astype(int)
     middles = [np.argwhere((sheet == level).all(axis=2)).mean(axis=0) for level in (40, 90, 140)]
-    side, edge = encoding.LARGEST_PICTURE, encoding.MAP_SIDE
+    side, edge = encoding.MAX_PICTURE, encoding.MAP_SIDE
     columns = [round(middle[1]) for middle in middles]
     rows = [round(middle[0]) for middle in middles]
     # Directions have no sign, so the map may be mirrored.

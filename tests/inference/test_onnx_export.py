@@ -22,7 +22,7 @@ needs_onnx = pytest.mark.skipif(
 )
 
 MODELS = {
-    "dcgan, image": ("networks.modulated=true",),
+    "dcgan, image": ("networks.conditional_batchnorm=true",),
     "dcgan, none": ("condition.kind=none",),
     "resnet, label": (*RESNET, "condition.kind=label"),
 }
@@ -51,18 +51,18 @@ def test_the_files_draw_what_sample_draws(kind: str, genctl: Run, tmp_path: Path
 
     trained = model_file.read(model, torch.device("cpu"))
     generator = session(paths[0])
-    z = sampling.noise(0, 0, 5, trained.model.z_width)
+    z = sampling.sample_z(0, 0, 5, trained.model.z_dim)
     codes = trained.class_codes[:5] if conditional else torch.empty(5, 0)
     given = {"z": z.numpy()} | ({"code": codes.numpy()} if conditional else {})
     (drawn,) = generator.run(["images"], given)
-    expected = sampling.draw(trained.model, z, codes).int()
+    expected = sampling.generate(trained.model, z, codes).int()
     assert (to_bytes(torch.from_numpy(drawn)).int() - expected).abs().max() <= 1
-    facts = json.loads(generator.get_modelmeta().custom_metadata_map["genctl"])
-    assert facts == {"model_sha256": trained.digest, "classes": list("0123456789")}
+    metadata = json.loads(generator.get_modelmeta().custom_metadata_map["genctl"])
+    assert metadata == {"model_sha256": trained.digest, "classes": list("0123456789")}
 
     if conditional:
-        held_out = trained.facts.config.data.load("test")
-        shown = trained.model.condition.looks_at(held_out, torch.arange(9))
+        held_out = trained.metadata.config.data.load("test")
+        shown = trained.model.condition.encoder_inputs(held_out, torch.arange(9))
         (found,) = session(paths[1]).run(["codes"], {"shown": shown.numpy()})
         np.testing.assert_allclose(found, sampling.encode(trained.model, shown), atol=1e-4)
 

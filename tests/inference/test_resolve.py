@@ -104,9 +104,11 @@ def test_a_model_is_shown_another_data_set_in_its_own_form(
 
 def test_a_class_is_named_by_word_or_number(trained: TrainedModel) -> None:
     assert torch.equal(codes(named(trained, "label:7")), trained.class_codes[7:8])
-    words = model_file.Facts(trained.facts.config, tuple("abcdefghi1"), trained.facts.framing, 0)
+    words = model_file.ModelMetadata(
+        trained.metadata.config, tuple("abcdefghi1"), trained.metadata.preprocessing, 0
+    )
     other = TrainedModel(
-        trained.path, "", words, trained.model, trained.class_codes, trained.typical_codes
+        trained.path, "", words, trained.model, trained.class_codes, trained.training_codes
     )
     assert torch.equal(codes(named(other, "label:c")), trained.class_codes[2:3])
     assert torch.equal(codes(named(other, "label:2")), trained.class_codes[2:3])
@@ -254,7 +256,7 @@ def test_a_model_without_classes_has_no_labels(here: Path) -> None:
         Image.new("L", (16, 16), number).save(f"some/{number}.png")
     path = save_model(
         here / "m.safetensors", "data.kind=folder", "data.root=some", "data.image_size=16",
-        "condition.partner=instance",
+        "condition.pairing=instance",
     )  # fmt: skip
     with pytest.raises(UsageError, match="trained without labels"):
         named(model_file.read(path, torch.device("cpu")), "label:0")

@@ -62,7 +62,7 @@ def test_the_rows_follow_the_table(genctl: Run, runs: Path) -> None:
 
 
 def test_images_of_other_sizes_and_colours_stand_beside_each_other(genctl: Run, runs: Path) -> None:
-    small = ("data.image_size=8", "networks.generator_widths=[8]", "networks.critic_widths=[8]")
+    small = ("data.image_size=8", "networks.generator_channels=[8]", "networks.critic_channels=[8]")
     save_model(runs / "b" / "model.safetensors", *small, "data.channels=3")
     assert genctl("runs", "--sheet", "sheet.png", "--sort", "run").code == 0
     sheet = pixels("sheet.png")

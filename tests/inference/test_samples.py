@@ -91,19 +91,19 @@ def test_pictures_have_z_of_their_own_and_classes_stand_in_columns_of_one(
 
 
 def test_truncation_scales_z(trained: TrainedModel) -> None:
-    z = sampling.noise(0, 0, 6, trained.model.z_width)
+    z = sampling.sample_z(0, 0, 6, trained.model.z_dim)
     code = trained.class_codes[3:4].expand(6, -1)
     for psi in (0.0, 0.5, 1.0):
-        expected = sampling.draw(trained.model, z * psi, code)
+        expected = sampling.generate(trained.model, z * psi, code)
         assert torch.equal(draw(trained, "label:3", truncation=psi).pixels(100), expected)
 
 
 def test_a_walk_goes_from_one_z_to_another_on_a_quarter_of_a_circle(trained: TrainedModel) -> None:
-    start, end = sampling.noise(0, 0, 2, trained.model.z_width)
+    start, end = sampling.sample_z(0, 0, 2, trained.model.z_dim)
     code = trained.class_codes[3:4].expand(3, -1)
     z = torch.stack([start, (start + end) / math.sqrt(2), end])
     found = draw(trained, "label:3", n=3, interpolate=True).pixels(2).int()
-    assert (found - sampling.draw(trained.model, z, code).int()).abs().max() <= 1
+    assert (found - sampling.generate(trained.model, z, code).int()).abs().max() <= 1
 
 
 def test_a_walk_is_a_strip(trained: TrainedModel) -> None:
@@ -113,8 +113,8 @@ def test_a_walk_is_a_strip(trained: TrainedModel) -> None:
 
 def test_a_mix_has_one_z_and_both_ends(trained: TrainedModel) -> None:
     drawn = draw(trained, "mix:label:1,label:2", n=4)
-    z = sampling.noise(0, 0, 1, trained.model.z_width).expand(2, -1)
-    ends = sampling.draw(trained.model, z, trained.class_codes[1:3])
+    z = sampling.sample_z(0, 0, 1, trained.model.z_dim).expand(2, -1)
+    ends = sampling.generate(trained.model, z, trained.class_codes[1:3])
     assert (drawn.pixels(3)[[0, 3]].int() - ends.int()).abs().max() <= 1
 
 
@@ -188,15 +188,15 @@ def test_a_picture_says_how_to_draw_it_again(
     drawn = draw(trained, "label:3", "noise", n=2, seed=9, truncation=0.5)
     sheet.write(drawn, tmp_path / "out", form, 100)
     path = tmp_path / "out" if form == "grid" else tmp_path / "out" / "000003.png"
-    facts = sheet.read_provenance(path)
-    assert facts.order == drawn.order
-    assert facts.model_sha256 == trained.digest
-    assert facts.command.endswith(
+    metadata = sheet.read_provenance(path)
+    assert metadata.order == drawn.order
+    assert metadata.model_sha256 == trained.digest
+    assert metadata.command.endswith(
         "--n 2 --seed 9 --condition label:3 --condition noise --truncation 0.5"
     )
-    assert sheet.is_same(path, sheet.redraw(drawn, facts, 100))
+    assert sheet.is_same(path, sheet.redraw(drawn, metadata, 100))
     other = draw(trained, "label:3", "noise", n=2, seed=8, truncation=0.5)
-    assert not sheet.is_same(path, sheet.redraw(other, facts, 100))
+    assert not sheet.is_same(path, sheet.redraw(other, metadata, 100))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_pictures_are_written_while_others_are_drawn(
         there.append(len(list((tmp_path / "out").iterdir())))
         return original(order, *arguments)
 
-    original = sampling.draw
+    original = sampling.generate
     monkeypatch.setattr(sampling, "draw", watched)
     sheet.write(drawn, tmp_path / "out", "png", 40)
     assert there == [0, 40, 80]

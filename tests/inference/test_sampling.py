@@ -16,7 +16,7 @@ GOLDEN = [2.916261, 1.25541, -2.779562]
 CPU = torch.device("cpu")
 MODELS = {
     "dcgan, image": (),
-    "dcgan, modulated": ("networks.modulated=true",),
+    "dcgan, conditional_batchnorm": ("networks.conditional_batchnorm=true",),
     "dcgan, none": ("condition.kind=none",),
     "resnet, image": RESNET,
     "resnet, label": (*RESNET, "condition.kind=label"),
@@ -40,7 +40,7 @@ def pixels(trained: TrainedModel, n: int, *conditions: str, batch_size: int = 10
 
 def specs(trained: TrainedModel) -> tuple[str, ...]:
     """Conditions that the model takes."""
-    return ("label:3", "noise") if trained.facts.config.condition.code_width else ()
+    return ("label:3", "noise") if trained.metadata.config.condition.code_dim else ()
 
 
 def test_the_number_of_images_changes_none(trained: TrainedModel) -> None:
@@ -109,7 +109,7 @@ def test_one_sample_can_be_had_alone(trained: TrainedModel) -> None:
 def test_lanes_of_any_width_keep_the_promise(
     trained: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sampling.lane_of(CPU) < sampling.lane_of(torch.device("cuda"))
+    assert sampling.batch_size_of(CPU) < sampling.batch_size_of(torch.device("cuda"))
     monkeypatch.setattr(sampling, "lane_of", lambda device: 100)
     many = pixels(trained, 130, *specs(trained))
     for batch_size in (7, 100, 101):
@@ -134,9 +134,9 @@ def test_bfloat16_shows_the_same_pictures_and_fp32_is_kept_where_it_was_wished(
 
 
 def test_a_code_does_not_depend_on_its_neighbours(trained: TrainedModel) -> None:
-    if trained.facts.config.condition.kind != "image":
+    if trained.metadata.config.condition.kind != "image":
         pytest.skip("no image encoder")
-    shown = trained.facts.config.data.load("test").floats(slice(0, 150))
+    shown = trained.metadata.config.data.load("test").floats(slice(0, 150))
     codes = sampling.encode(trained.model, shown)
     for first, last in ((0, 1), (10, 90), (149, 150)):
         assert torch.equal(sampling.encode(trained.model, shown[first:last]), codes[first:last])
@@ -146,23 +146,23 @@ def test_a_code_does_not_depend_on_its_neighbours(trained: TrainedModel) -> None
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2000), st.integers(1, 600), st.integers(1, 5))
 def test_noise_is_one_endless_table(seed: int, first: int, count: int, width: int) -> None:
-    rows = sampling.noise(seed, first, count, width)
+    rows = sampling.sample_z(seed, first, count, width)
     assert rows.shape == (count, width)
-    assert torch.equal(sampling.noise(seed, first + count - 1, 1, width), rows[-1:])
-    assert torch.equal(sampling.noise(seed, 0, first + count, width)[first:], rows)
+    assert torch.equal(sampling.sample_z(seed, first + count - 1, 1, width), rows[-1:])
+    assert torch.equal(sampling.sample_z(seed, 0, first + count, width)[first:], rows)
 
 
 def test_noise_is_normal() -> None:
-    z = sampling.noise(0, 0, 20_000, 4)
+    z = sampling.sample_z(0, 0, 20_000, 4)
     assert z.mean(dim=0).abs().max() < 5 / 20_000**0.5
     assert (z.var(dim=0) - 1).abs().max() < 5 * (2 / 20_000) ** 0.5
 
 
 def test_the_noise_of_a_seed_never_changes() -> None:
-    assert sampling.noise(7, 1000, 1, 3)[0].tolist() == pytest.approx(GOLDEN, abs=1e-6)
+    assert sampling.sample_z(7, 1000, 1, 3)[0].tolist() == pytest.approx(GOLDEN, abs=1e-6)
 
 
 def test_shares_go_from_end_to_end() -> None:
-    assert sampling.shares(0, 5, 5)[:, 0].tolist() == [0, 0.25, 0.5, 0.75, 1]
-    assert sampling.shares(3, 2, 5)[:, 0].tolist() == [0.75, 1]
-    assert sampling.shares(0, 1, 1)[:, 0].tolist() == [0]
+    assert sampling.fractions(0, 5, 5)[:, 0].tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert sampling.fractions(3, 2, 5)[:, 0].tolist() == [0.75, 1]
+    assert sampling.fractions(0, 1, 1)[:, 0].tolist() == [0]

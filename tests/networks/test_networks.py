@@ -9,7 +9,7 @@ from genctl.networks.base import Networks
 from genctl.networks.dcgan import Dcgan
 from genctl.networks.layers.dcgan import Generator
 from genctl.networks.layers.encoders import ImageEncoder, LabelEncoder
-from genctl.networks.layers.normalize import to_sphere
+from genctl.networks.layers.normalize import normalize
 from genctl.networks.layers.projection import Projection
 from genctl.networks.layers.random_affine import move
 from genctl.networks.layers.resnet import Block, Resample
@@ -34,21 +34,21 @@ def family(kind: str, size: int) -> Networks:
     if kind == "dcgan":
         widths = (8, 6, 4, 4)[:doublings]
         return Dcgan(
-            z_width=5,
-            generator_widths=widths,
-            critic_widths=widths[::-1],
-            critic_features=6,
-            encoder_widths=(4, 6),
+            z_dim=5,
+            generator_channels=widths,
+            critic_channels=widths[::-1],
+            critic_hidden_dim=6,
+            encoder_channels=(4, 6),
         )
     widths = (8, 6, 4, 4, 4)[: doublings + 1]
-    return Resnet(z_width=5, widths=widths, encoder_widths=widths)
+    return Resnet(z_dim=5, widths=widths, encoder_channels=widths)
 
 
 # -- the original design --------------------------------------------------------------------------
 
 
 def test_the_unconditional_generator_is_the_originals() -> None:
-    generator = Dcgan().generator(COLOUR, 0)
+    generator = Dcgan().build_generator(COLOUR, 0)
     by_hand = 100 * 256 * 16 + 2 * 256 + 256 * 128 * 16 + 2 * 128 + 128 * 64 * 16 + 2 * 64
     assert count(generator) == by_hand + 64 * 3 * 16 == 1_068_928
     assert isinstance(generator, Generator)
@@ -64,14 +64,14 @@ def test_the_unconditional_generator_is_the_originals() -> None:
 
 
 def test_the_conditional_generator_takes_code_and_noise_together() -> None:
-    generator = Dcgan().generator(COLOUR, 512)
+    generator = Dcgan().build_generator(COLOUR, 512)
     assert isinstance(generator, Generator)
     assert generator.first.in_channels == 612
     assert count(generator) == 1_068_928 + 512 * 256 * 16
 
 
 def test_the_encoder_is_the_originals() -> None:
-    encoder = Dcgan().encoder(COLOUR, 512)
+    encoder = Dcgan().build_encoder(COLOUR, 512)
     by_hand = 3 * 64 * 9 + (64 * 128 + 128 * 256 + 256 * 512) * 16
     assert count(encoder) == by_hand == 2_754_240
     halving = "kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), bias=False)"
@@ -92,7 +92,7 @@ def test_the_encoder_is_the_originals() -> None:
 
 
 def test_the_generator_is_its_layers_one_after_the_other() -> None:
-    generator = Dcgan(generator_widths=(8, 6, 4)).generator(COLOUR, 7)
+    generator = Dcgan(generator_channels=(8, 6, 4)).build_generator(COLOUR, 7)
     assert isinstance(generator, Generator)
     z, code = torch.randn(4, 100), torch.randn(4, 7)
     images = torch.cat([z, code], 1)[:, :, None, None]
@@ -105,7 +105,7 @@ def test_the_generator_is_its_layers_one_after_the_other() -> None:
 
 
 def test_the_product_that_begins_it_is_the_transposed_convolution() -> None:
-    generator = Dcgan(generator_widths=(8, 6, 4)).generator(COLOUR, 0)
+    generator = Dcgan(generator_channels=(8, 6, 4)).build_generator(COLOUR, 0)
     assert isinstance(generator, Generator)
     z = torch.randn(3, 100)
     seen: list[torch.Tensor] = []
@@ -123,13 +123,13 @@ def test_the_product_that_begins_it_is_the_transposed_convolution() -> None:
 def test_all_roles_work_at_every_size(kind: str, size: int, channels: int) -> None:
     networks, shape = family(kind, size), Shape(channels, size)
     assert networks.problems(size) == {}
-    z, code = torch.randn(3, 5), to_sphere(torch.randn(3, 6))
-    images = networks.generator(shape, 6)(z, code)
+    z, code = torch.randn(3, 5), normalize(torch.randn(3, 6))
+    images = networks.build_generator(shape, 6)(z, code)
     assert images.shape == (3, channels, size, size)
-    assert networks.critic(shape, 6, 0)(images, code).shape == (3, 1)
-    assert networks.critic(shape, 6, 4)(images, code).shape == (3, 5)
-    assert networks.encoder(shape, 6)(images).shape == (3, 6)
-    mean, log_variance = networks.posterior(shape, 6)(images, code)
+    assert networks.build_critic(shape, 6, 0)(images, code).shape == (3, 1)
+    assert networks.build_critic(shape, 6, 4)(images, code).shape == (3, 5)
+    assert networks.build_encoder(shape, 6)(images).shape == (3, 6)
+    mean, log_variance = networks.build_posterior(shape, 6)(images, code)
     assert mean.shape == log_variance.shape == (3, 5)
 
 
@@ -141,8 +141,8 @@ def test_widths_that_do_not_fit_the_image_are_told(kind: str) -> None:
 
 
 def test_an_encoder_that_halves_too_often_is_told() -> None:
-    networks = Dcgan(generator_widths=(8,), critic_widths=(8,), encoder_widths=(4, 4, 4, 4))
-    assert "encoder_widths" in networks.problems(8)
+    networks = Dcgan(generator_channels=(8,), critic_channels=(8,), encoder_channels=(4, 4, 4, 4))
+    assert "encoder_channels" in networks.problems(8)
 
 
 def test_bounded_generators_stay_in_range_and_others_do_not_have_to() -> None:
@@ -150,10 +150,10 @@ def test_bounded_generators_stay_in_range_and_others_do_not_have_to() -> None:
     shape = Shape(1, 16)
     for networks in (family("dcgan", 16), family("resnet", 16).model_copy(update={"tanh": True})):
         assert networks.bounded
-        assert networks.generator(shape, 0)(z, code).abs().max() <= 1
+        assert networks.build_generator(shape, 0)(z, code).abs().max() <= 1
     free = family("resnet", 16)
     assert not free.bounded
-    assert free.generator(shape, 0)(z, code).abs().max() > 1
+    assert free.build_generator(shape, 0)(z, code).abs().max() > 1
 
 
 @pytest.mark.parametrize("kind", ["dcgan", "resnet"])
@@ -163,7 +163,7 @@ def test_a_critic_shown_a_zero_code_judges_the_image_alone(kind: str) -> None:
     head = critic.get_submodule("head")
     alone = head.get_submodule("head")(critic.get_submodule("body")(images))
     assert torch.equal(critic(images, torch.zeros(4, 6)), alone)
-    assert not torch.allclose(critic(images, to_sphere(torch.randn(4, 6))), alone)
+    assert not torch.allclose(critic(images, normalize(torch.randn(4, 6))), alone)
 
 
 def test_the_projection_is_a_scaled_inner_product_beside_the_classes() -> None:
@@ -180,7 +180,7 @@ def test_the_projection_is_a_scaled_inner_product_beside_the_classes() -> None:
 
 
 def test_a_modulated_generator_hears_z_in_every_layer() -> None:
-    networks = Dcgan(z_width=5, generator_widths=(8, 6), modulated=True)
+    networks = Dcgan(z_dim=5, generator_channels=(8, 6), conditional_batchnorm=True)
     generator = networks.generator(Shape(1, 16), 0)
     assert isinstance(generator, Generator)
     nn.init.zeros_(generator.first.weight)  # what is left of z comes through the normalisations
@@ -192,8 +192,8 @@ def test_a_modulated_generator_hears_z_in_every_layer() -> None:
 
 def test_a_spectral_critic_has_layers_of_norm_one() -> None:
     networks = Dcgan(
-        generator_widths=(8,), critic_widths=(8,), critic_features=6,
-        critic_normalization="spectral", encoder_widths=(4,),
+        generator_channels=(8,), critic_channels=(8,), critic_hidden_dim=6,
+        critic_normalization="spectral", encoder_channels=(4,),
     )  # fmt: skip
     critic = networks.critic(Shape(1, 8), 0, 0)
     for _ in range(200):
@@ -215,7 +215,7 @@ def test_a_new_residual_block_changes_nothing() -> None:
 
 def test_every_block_of_the_residual_family_begins_so() -> None:
     networks = family("resnet", 32)
-    for network in (networks.generator(COLOUR, 0), networks.critic(COLOUR, 0, 0)):
+    for network in (networks.build_generator(COLOUR, 0), networks.build_critic(COLOUR, 0, 0)):
         blocks = [module for module in network.modules() if isinstance(module, Block)]
         assert len(blocks) == 4
         assert not any(block.last.weight.any() or block.last.bias.any() for block in blocks)
@@ -224,9 +224,9 @@ def test_every_block_of_the_residual_family_begins_so() -> None:
 def test_the_residual_family_has_no_normalisation() -> None:
     networks = family("resnet", 32)
     roles = (
-        networks.generator(COLOUR, 2),
-        networks.critic(COLOUR, 2, 3),
-        networks.encoder(COLOUR, 2),
+        networks.build_generator(COLOUR, 2),
+        networks.build_critic(COLOUR, 2, 3),
+        networks.build_encoder(COLOUR, 2),
     )
     for network in roles:
         assert not [layer for layer in layers(network) if "Norm" in layer]
@@ -243,7 +243,7 @@ def test_resampling_is_bilinear() -> None:
 
 def test_a_new_residual_network_keeps_the_size_of_its_signal() -> None:
     torch.manual_seed(0)
-    networks = Resnet(z_width=64, widths=(64, 64, 64), encoder_widths=(64, 64, 64))
+    networks = Resnet(z_dim=64, widths=(64, 64, 64), encoder_channels=(64, 64, 64))
     images = networks.generator(Shape(3, 16), 0)(torch.randn(64, 64), torch.empty(64, 0))
     assert 0.3 < images.std() < 3
 
@@ -252,16 +252,16 @@ def test_a_new_residual_network_keeps_the_size_of_its_signal() -> None:
 
 
 def test_codes_lie_on_a_sphere_whatever_their_length_was() -> None:
-    code = to_sphere(torch.randn(5, 7) * torch.tensor([1e-2, 1, 10, 1e3, 1e6])[:, None])
+    code = normalize(torch.randn(5, 7) * torch.tensor([1e-2, 1, 10, 1e3, 1e6])[:, None])
     torch.testing.assert_close(code.norm(dim=1), torch.full((5,), 7**0.5), rtol=1e-3, atol=0)
-    assert to_sphere(torch.zeros(2, 7)).isfinite().all()
-    assert to_sphere(torch.randn(2, 7).bfloat16()).dtype == torch.float32
+    assert normalize(torch.zeros(2, 7)).isfinite().all()
+    assert normalize(torch.randn(2, 7).bfloat16()).dtype == torch.float32
 
 
 def test_the_label_encoder_is_a_table() -> None:
     encoder = LabelEncoder(3, 4)
     codes = encoder(torch.tensor([2, 0, 2]))
-    torch.testing.assert_close(codes, to_sphere(encoder.table[[2, 0, 2]]))
+    torch.testing.assert_close(codes, normalize(encoder.table[[2, 0, 2]]))
 
 
 def test_images_that_are_not_moved_stay_as_they_are() -> None:

@@ -1,9 +1,9 @@
 """The critic's slope against finite differences in float64."""
 
 import torch
+from genctl.objectives.penalties import scores_and_slopes
 
 from genctl.objectives.base import Score
-from genctl.objectives.penalties import scores_and_slopes
 from tests.support.tiny import tiny
 
 

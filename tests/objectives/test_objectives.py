@@ -78,20 +78,20 @@ def test_nonsaturating() -> None:
     assert terms(off, "critic") == pytest.approx(critic)
     generator = {"fake": (softplus(-2) + softplus(4)) / 2}
     assert terms(off, "generator") == pytest.approx(generator)
-    held = terms(NonSaturating(gamma=0.5, penalty_every=1), "critic")
+    held = terms(NonSaturating(gamma=0.5, r1_interval=1), "critic")
     assert held == pytest.approx(critic | {"r1": 0.5 / 2 * 9 / 4})
 
 
 def test_the_lazy_penalty_comes_every_nth_step_n_times_as_strong() -> None:
-    objective = NonSaturating(gamma=0.5, penalty_every=3)
+    objective = NonSaturating(gamma=0.5, r1_interval=3)
     penalties = [terms(objective, "critic", step=step).get("r1") for step in range(7)]
     strong = pytest.approx(3 * 0.5 / 2 * 9 / 4)
     assert penalties == [strong, None, None, strong, None, None, strong]
 
 
 def test_the_lazy_penalty_leaves_the_other_terms_as_they_are() -> None:
-    with_it = terms(NonSaturating(penalty_every=2), "critic", step=0)
-    without = terms(NonSaturating(penalty_every=2), "critic", step=1)
+    with_it = terms(NonSaturating(r1_interval=2), "critic", step=0)
+    without = terms(NonSaturating(r1_interval=2), "critic", step=1)
     assert {name: with_it[name] for name in without} == pytest.approx(without)
 
 
@@ -110,7 +110,7 @@ def test_r3gan() -> None:
 
 def test_relativistic() -> None:
     pair = {"pair": (softplus(2 - 1) + softplus(-4 - 3)) / 2}
-    objective = Relativistic(gamma=0.5, penalty_every=3)
+    objective = Relativistic(gamma=0.5, r1_interval=3)
     found = [terms(objective, "critic", step=step) for step in range(4)]
     held = pytest.approx(pair | {"r1": 3 * 0.5 / 2 * 9 / 4})
     assert found == [held, pytest.approx(pair), pytest.approx(pair), held]
@@ -123,18 +123,18 @@ def test_relativistic() -> None:
     [(0.0, 2.0), (0.1, 1.25), (0.2, 0.5), (0.5, 0.5), (1.0, 0.5), (0.05, 1.7803300858899107)],
 )
 def test_the_weight_of_r3gan_falls_along_a_cosine(progress: float, gamma: float) -> None:
-    objective = R3GAN(gamma=2.0, gamma_end=0.5, burn_in=0.2)
+    objective = R3GAN(gamma=2.0, gamma_end=0.5, gamma_burn_in=0.2)
     assert float(objective.gamma_at(torch.tensor(progress))) == pytest.approx(gamma)
     assert terms(objective, "critic", progress=progress)["r2"] == pytest.approx(gamma * 9 / 8)
 
 
 def test_without_a_burn_in_the_weight_is_the_last_from_the_start() -> None:
-    assert R3GAN(gamma=2.0, gamma_end=0.5, burn_in=0.0).gamma_at(torch.tensor(0.0)) == 0.5
+    assert R3GAN(gamma=2.0, gamma_end=0.5, gamma_burn_in=0.0).gamma_at(torch.tensor(0.0)) == 0.5
 
 
 def test_wgan_gp() -> None:
     critic = {"wasserstein": -1 - 2, "penalty": 7 * (1.5 - 1) ** 2}
-    assert terms(WganGp(penalty_weight=7.0), "critic") == pytest.approx(critic)
+    assert terms(WganGp(gradient_penalty_weight=7.0), "critic") == pytest.approx(critic)
     assert terms(WganGp(), "generator") == pytest.approx({"fake": -(2 - 4) / 2})
 
 
@@ -208,7 +208,7 @@ ADVERSARIAL = [kind for kind, game in kinds("objectives").items() if issubclass(
 
 @pytest.mark.parametrize("kind", ADVERSARIAL)
 def test_each_turn_moves_its_learners_and_nobody_else(kind: str) -> None:
-    config = tiny(f"objective.kind={kind}", "condition.kind=image", "condition.width=4")
+    config = tiny(f"objective.kind={kind}", "condition.kind=image", "condition.code_dim=4")
     model = Model(config, 4)
     real = torch.rand(8, 1, 8, 8) * 2 - 1
     for turn in config.objective.turns():

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
+from genctl.data.batch import Batch
 from genctl.model import Model
 from genctl.objectives.base import Objective, Turn
-from genctl.training.batches import Batch
 from tests.support.tiny import batch, tiny
 
 GAMMA = 0.7
@@ -30,8 +30,8 @@ def game(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Gam
     monkeypatch.setattr(Tensor, "float", Tensor.double)
     config = tiny(
         "condition.kind=label",
-        "condition.width=3",
-        "condition.critic_cross_entropy=0.0",
+        "condition.code_dim=3",
+        "objective.critic_cross_entropy_weight=0.0",
         "objective.kind=r3gan",
         f"objective.gamma={GAMMA}",
         f"objective.gamma_end={GAMMA}",

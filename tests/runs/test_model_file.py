@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from genctl.runs import model_file
 from genctl.common.errors import BadContent, MissingInput
-from genctl.model import DRAWING, Model
+from genctl.model import INFERENCE_ROLES, Model
 from genctl.common.weights import prefixed
 
 CPU = torch.device("cpu")
@@ -28,12 +28,12 @@ def refuse(path: Path, why: str | None = None) -> None:
 def test_a_model_reads_back_to_the_last_bit(whole: Path, tmp_path: Path) -> None:
     read = model_file.read(whole, CPU)
     again = tmp_path / "again.safetensors"
-    digest = model_file.write(again, read.model, read.class_codes, read.typical_codes, read.facts)
+    digest = model_file.write(again, read.model, read.class_codes, read.training_codes, read.metadata)
     assert digest == read.digest
     assert again.read_bytes() == whole.read_bytes()
     weights = prefixed("model", read.model.state_dict())
     stored = load_file(whole)
-    assert weights.keys() | {"class_codes", "typical_codes"} == stored.keys()
+    assert weights.keys() | {"class_codes", "training_codes"} == stored.keys()
     assert all(torch.equal(weights[name], stored[name]) for name in weights)
     assert not read.model.training
     assert not any(weight.requires_grad for weight in read.model.parameters())
@@ -78,10 +78,10 @@ def test_a_checkpoint_is_no_model(tiny_run: Path) -> None:
 
 def test_networks_that_do_not_suit_the_images_are_refused(whole: Path, tmp_path: Path) -> None:
     read, path = model_file.read(whole, CPU), tmp_path / "small.safetensors"
-    networks = read.facts.config.networks.model_copy(update={"generator_widths": (8,)})
-    facts = replace(read.facts, config=read.facts.config.model_copy(update={"networks": networks}))
-    model = Model(facts.config, 10, DRAWING)
-    model_file.write(path, model, read.class_codes, read.typical_codes, facts)
+    networks = read.metadata.config.networks.model_copy(update={"generator_channels": (8,)})
+    metadata = replace(read.metadata, config=read.metadata.config.model_copy(update={"networks": networks}))
+    model = Model(metadata.config, 10, INFERENCE_ROLES)
+    model_file.write(path, model, read.class_codes, read.training_codes, metadata)
     refuse(path, "need 2 widths, found 1")
 
 

@@ -38,7 +38,7 @@ def test_two_ways_to_the_same_scores(script: Any) -> None:
 def test_every_sample_has_a_z_of_its_own(script: Any, tmp_path: Any) -> None:
     path = save_model(tmp_path / "model.safetensors")
     trained = model_file.read(path, torch.device("cpu"))
-    shape = trained.facts.config.data.shape
+    shape = trained.metadata.config.data.shape
     grey = torch.zeros(1, shape.channels, shape.size, shape.size, dtype=torch.uint8)
     digits = Images(grey.expand(4, -1, -1, -1), torch.zeros(4).long(), tuple("0123456789"))
     drawn = script.draw(trained.model, digits, 4, each=2)

@@ -31,7 +31,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENCTL_CACHE", str(folder))
         patch.setattr(lessons, "EPOCHS", 1)
-        patch.setattr(lessons, "FEWEST_LOOKS", 4_000)
+        patch.setattr(lessons, "MIN_LOOKS", 4_000)
         judge_of(digits.load("train"), digits.load("test"), torch.device("cpu"), Recorder())
     return folder
 

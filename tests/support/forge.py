@@ -38,9 +38,9 @@ def with_header(content: bytes, text: str) -> bytes:
 
 def rewritten(whole: Path, path: Path, change: Change, kind: str = "model") -> Path:
     """A file that someone who knows the format has changed, with a digest that fits."""
-    found, facts, _ = tensors.read(whole, kind)
-    change(found, facts)
-    tensors.write(path, found, facts)
+    found, metadata, _ = tensors.read(whole, kind)
+    change(found, metadata)
+    tensors.write(path, found, metadata)
     return path
 
 
@@ -69,7 +69,11 @@ def disguises(canary: Path) -> dict[str, bytes]:
             packed.addfile(entry, io.BytesIO(bare))
     inside = torch.frombuffer(bytearray(bare), dtype=torch.uint8)
     text = json.dumps({"kind": "model", "config": bare.hex()})
-    signed = {"format": "genctl 1", "facts": text, "sha256": tensors._digest({"a": inside}, text)}
+    signed = {
+        "format": "genctl 1",
+        "metadata": text,
+        "sha256": tensors._digest({"a": inside}, text),
+    }
     return {
         "protocol 0": pickle.dumps(python, protocol=0),
         "protocol 2": pickle.dumps(python, protocol=2),

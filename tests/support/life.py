@@ -29,7 +29,7 @@ from tests.support.tiny import SMALL
 
 SETTINGS = (
     "data.image_size=8",
-    "condition.width=4",
+    "condition.code_dim=4",
     *SMALL["dcgan"],
     "training.images=480",
     "training.batch_size=16",
@@ -41,10 +41,10 @@ SETTINGS = (
 SCORED = (
     *SETTINGS,
     "data.image_size=16",
-    "networks.generator_widths=[8,8]",
-    "networks.critic_widths=[8,8]",
+    "networks.generator_channels=[8,8]",
+    "networks.critic_channels=[8,8]",
     "evaluation.every=96",
-    "evaluation.samples=100",
+    "evaluation.num_samples=100",
 )
 """The same with images that a judge can look at, scored five times."""
 
@@ -274,11 +274,11 @@ TIMES = ("seconds", "images_per_second")
 def outcome(run: Path) -> dict[str, Any]:
     """All that must be the same, bit for bit, however often a run was interrupted."""
     newest = sorted((run / "checkpoints").glob("*.safetensors"))[-1]
-    content, facts, _ = tensors.read(newest, "checkpoint")
+    content, metadata, _ = tensors.read(newest, "checkpoint")
     result = (run / "result.json").read_text()
     return {
         "checkpoint": (newest.name, {name: _bytes(value) for name, value in content.items()}),
-        "facts": {name: value for name, value in facts.items() if name != "seconds"},
+        "metadata": {name: value for name, value in metadata.items() if name != "seconds"},
         "metrics": metrics(run),
         "samples": {path.name: path.read_bytes() for path in (run / "samples").iterdir()},
         "model": (run / "model.safetensors").read_bytes(),

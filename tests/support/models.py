@@ -4,15 +4,15 @@ from functools import partial
 from pathlib import Path
 
 from genctl.config import config as configs
-from genctl.data.preprocess import read_framing
+from genctl.data.preprocess import fit_preprocessing
 from genctl.inference import sampling
-from genctl.model import DRAWING, Model
+from genctl.model import INFERENCE_ROLES
 from genctl.runs import model_file
 
 RESNET = (
     "networks.kind=resnet",
     "networks.widths=[16, 16, 8]",
-    "networks.encoder_widths=[8, 8, 8]",
+    "networks.encoder_channels=[8, 8, 8]",
 )
 
 
@@ -20,10 +20,10 @@ def save_model(path: Path, *overrides: str) -> Path:
     """Write the model that the preset ``tiny`` begins with."""
     config = configs.load("tiny", list(overrides))
     data = config.data.load("train")
-    model = Model(config, len(data.classes), DRAWING).eval()
+    model = build_model(config, len(data.classes), INFERENCE_ROLES).eval()
     encode = partial(sampling.encode, model)
-    condition, framing = config.condition, read_framing(data, config.data.source_size)
-    facts = model_file.Facts(config, data.classes, framing, 0)
-    codes = condition.class_codes(encode, data), condition.typical_codes(encode, data)
-    model_file.write(path, model, *codes, facts)
+    condition, preprocessing = config.condition, fit_preprocessing(data, config.data.source_size)
+    metadata = model_file.ModelMetadata(config, data.classes, preprocessing, 0)
+    codes = condition.class_codes(encode, data), condition.training_codes(encode, data)
+    model_file.write(path, model, *codes, metadata)
     return path

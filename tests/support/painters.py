@@ -14,7 +14,7 @@ from genctl.model import Model
 class Painter(Model):
     """A model without networks; z is one number."""
 
-    z_width = 1
+    z_dim = 1
     precision = "auto"
 
     def __init__(self, condition: Condition) -> None:

@@ -1,4 +1,4 @@
-"""A listener that remembers what it was told."""
+"""A reporter that remembers what it was told."""
 
 
 class Recorder:
@@ -9,7 +9,7 @@ class Recorder:
         self.warned: list[str] = []
         self.done: dict[str, float] = {}
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         self.said.append(text)
 
     def warn(self, text: str) -> None:

@@ -6,22 +6,23 @@ from torch import Tensor
 from genctl.config import config as configs
 from genctl.config.config import Config
 from genctl.data.base import Images
-from genctl.data.batch_noise import Draws
-from genctl.training.batches import Batch, Batches
+from genctl.data.batch import Batch
+from genctl.data.batch_noise import BatchNoise
+from genctl.training.batches import Batches
 
 SMALL = {
     "dcgan": (
-        "networks.z_width=4",
-        "networks.generator_widths=[8]",
-        "networks.critic_widths=[8]",
-        "networks.critic_features=8",
-        "networks.encoder_widths=[4, 8]",
+        "networks.z_dim=4",
+        "networks.generator_channels=[8]",
+        "networks.critic_channels=[8]",
+        "networks.critic_hidden_dim=8",
+        "networks.encoder_channels=[4, 8]",
     ),
     "resnet": (
         "networks.kind=resnet",
-        "networks.z_width=4",
+        "networks.z_dim=4",
         "networks.widths=[6, 4]",
-        "networks.encoder_widths=[6, 4]",
+        "networks.encoder_channels=[6, 4]",
     ),
 }
 """Networks for images of 8x8."""
@@ -52,16 +53,16 @@ def batches(config: Config, data: Images | None = None, rows: slice = slice(None
     return Batches(
         images() if data is None else data,
         config.condition,
-        config.networks.z_width,
+        config.networks.z_dim,
         config.training.batch_size,
         config.training.seed,
         rows,
     )
 
 
-def draws(count: int, number: int = 0) -> Draws:
+def draws(count: int, number: int = 0) -> BatchNoise:
     """Random numbers for ``count`` images."""
-    return Draws(0, number, count, torch.device("cpu"))
+    return BatchNoise(0, number, count, torch.device("cpu"))
 
 
 def batch(

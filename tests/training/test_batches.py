@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from genctl.config.config import Config
-from genctl.training.batches import Batch, Batches
+from genctl.data.batch import Batch
+from genctl.training.batches import Batches
 from tests.support.tiny import batches, images, tiny, which
 
 

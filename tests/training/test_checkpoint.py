@@ -10,19 +10,19 @@ from torch import Tensor
 from genctl.common import tensors
 from genctl.common.errors import BadContent, Diverged
 from genctl.model import Model
-from genctl.training.checkpoint import State
 from genctl.training.engines.eager import Eager
-from genctl.training.step import Moment, Step
+from genctl.training.state import State
+from genctl.training.step import Position, Step
 from tests.support.tiny import images, tiny
 
 
 def state(*overrides: str, steps: int = 0) -> State:
     """The state of a small run after a few steps."""
-    config = tiny("condition.width=4", *overrides)
+    config = tiny("condition.code_dim=4", *overrides)
     made = State(config, Model(config, 4))
     engine = Eager(Step(config, made, images(), "fp32"))
     for step in range(steps):
-        terms = engine.take(Moment(step, 8 * step, 0.0))
+        terms = engine.take(Position(step, 8 * step, 0.0))
         made.meter.add(terms.names, terms.values)
         made.step, made.images = step + 1, 8 * (step + 1)
     return made
@@ -46,16 +46,16 @@ def path(tmp_path: Path) -> Path:
 def test_everything_comes_back(path: Path) -> None:
     trained, fresh = state(steps=3), state("training.seed=1")
     trained.save(path, {"seconds": 1.5, "precision": "fp32"})
-    facts = fresh.load(path)
+    metadata = fresh.load(path)
     assert_same(content(fresh), content(trained))
     assert (fresh.step, fresh.images) == (3, 24)
     assert fresh.meter.counts == trained.meter.counts
     assert fresh.standing == trained.standing
-    assert (facts["seconds"], facts["precision"]) == (1.5, "fp32")
+    assert (metadata["seconds"], metadata["precision"]) == (1.5, "fp32")
 
 
 def test_a_state_that_is_not_finite_is_not_written(path: Path) -> None:
-    for spoil in ("model", "optimizer.critic", "average"):
+    for spoil in ("model", "optimizer.critic", "ema"):
         broken = state(steps=1)
         tensor = next(v for n, v in broken.learned().items() if n.startswith(f"{spoil}."))
         tensor.data.flatten()[0] = torch.nan
@@ -66,9 +66,9 @@ def test_a_state_that_is_not_finite_is_not_written(path: Path) -> None:
 
 def forge(path: Path, change: Any) -> None:
     """Change a checkpoint and give it a right digest again."""
-    values, facts, _ = tensors.read(path, "checkpoint")
-    change(values, facts)
-    tensors.write(path, values, facts)
+    values, metadata, _ = tensors.read(path, "checkpoint")
+    change(values, metadata)
+    tensors.write(path, values, metadata)
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(
 def test_a_checkpoint_of_other_networks_is_refused(path: Path) -> None:
     state(steps=1).save(path, {})
     with pytest.raises(BadContent, match="has shape"):
-        state("networks.critic_features=12").load(path)
+        state("networks.critic_hidden_dim=12").load(path)

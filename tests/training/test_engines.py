@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from genctl.training.engines.compiled import Compiled, _adam
 from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -15,26 +16,25 @@ from genctl.common.errors import Unavailable
 from genctl.common.registry import kinds
 from genctl.config.config import Config
 from genctl.model import Model
-from genctl.training.checkpoint import State
 from genctl.training.engines import recorded
 from genctl.training.engines.base import Engine
 from genctl.training.engines.choice import Cautious, automatic_engine, choose_engine
-from genctl.training.engines.compiled import Compiled, _adam
 from genctl.training.engines.cuda_graph import Graph
 from genctl.training.engines.eager import Eager
 from genctl.training.engines.recorded import CannotRecord, Recorded, Replay
-from genctl.training.process_group import Peers
-from genctl.training.step import Moment, Step, Terms
+from genctl.training.process_group import ProcessGroup
+from genctl.training.state import State
+from genctl.training.step import Position, Step, Terms
 from tests.support.tiny import images, tiny
 
 OBJECTIVES = tuple(kinds("objectives"))
 CONDITIONS = {
-    "none": ("condition.kind=none", "condition.critic_cross_entropy=1"),
-    "label": ("condition.kind=label", "condition.width=4"),
-    "image": ("condition.width=4",),
-    "instance": ("condition.width=4", "condition.partner=instance"),
+    "none": ("condition.kind=none", "objective.critic_cross_entropy_weight=1"),
+    "label": ("condition.kind=label", "condition.code_dim=4"),
+    "image": ("condition.code_dim=4",),
+    "instance": ("condition.code_dim=4", "condition.pairing=instance"),
 }
-CHANGING = ("optimizer.warmup_images=100", "optimizer.decay=cosine", "training.average_warmup=0.1")
+CHANGING = ("optimizer.warmup_images=100", "optimizer.schedule=cosine", "training.ema_rampup=0.1")
 """Rates and averages that are others in every step."""
 
 
@@ -46,7 +46,7 @@ def step_of(config: Config, precision: str = "fp32") -> Step:
 
 def take(engine: Engine, first: int, last: int, steps: int = 50) -> list[Terms]:
     size = engine.step.images
-    moments = [Moment(k, k * size, k / steps) for k in range(first, last)]
+    moments = [Position(k, k * size, k / steps) for k in range(first, last)]
     return [Terms(terms.names, terms.values.clone()) for terms in (engine.take(m) for m in moments)]
 
 
@@ -82,7 +82,7 @@ def test_a_recorded_step_is_an_eager_one(objective: str, condition: str) -> None
     for one, other in zip(take(eager, 0, 20), take(traced, 0, 20), strict=True):
         assert one.names == other.names
         torch.testing.assert_close(other.values, one.values, rtol=0, atol=0)
-    assert len(traced.replays) == len({eager.step.variant(Moment(k, 0, 0.0)) for k in range(20)})
+    assert len(traced.replays) == len({eager.step.variant(Position(k, 0, 0.0)) for k in range(20)})
     now, then = learned(eager), learned(traced)
     assert [name for name in now if not torch.equal(now[name], then[name])] == []
 
@@ -98,7 +98,7 @@ def test_what_hides_in_python_would_be_noticed(
     if hidden == "progress":
         monkeypatch.setattr(Step, "_schedule", lambda self, moment: torch.full((5,), 0.1))
     else:
-        monkeypatch.setattr("genctl.data.batch_noise.Draws.move_on", lambda self, number: None)
+        monkeypatch.setattr("genctl.data.batch_noise.BatchNoise.move_on", lambda self, number: None)
     take(traced, 10, 20)
     now, then = learned(eager), learned(traced)
     assert [name for name in now if not torch.equal(now[name], then[name])]
@@ -154,11 +154,11 @@ def test_adam_that_can_be_fused_is_the_fused_one() -> None:
 # -- choosing -------------------------------------------------------------------------------------
 
 
-class Listener:
+class Reporter:
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
-    def say(self, text: str) -> None: ...
+    def info(self, text: str) -> None: ...
     def progress(self, doing: str, share: float) -> None: ...
 
     def warn(self, text: str) -> None:
@@ -168,42 +168,44 @@ class Listener:
 def test_auto_suits_the_device() -> None:
     assert automatic_engine(torch.device("cpu"))[0] == "eager"
     assert automatic_engine(torch.device("cuda", 0))[0] == "graph"
-    assert isinstance(choose_engine("auto", step_of(tiny()), Listener()), Eager)
+    assert isinstance(choose_engine("auto", step_of(tiny()), Reporter()), Eager)
 
 
 def test_a_graph_needs_a_cuda_device() -> None:
     with pytest.raises(Unavailable, match=r"training\.engine: graph needs a CUDA device.*use auto"):
-        choose_engine("graph", step_of(tiny()), Listener())
+        choose_engine("graph", step_of(tiny()), Reporter())
 
 
 @pytest.mark.parametrize("wish", ["graph", "compiled"])
 def test_several_processes_are_served_eagerly(wish: str) -> None:
     step = step_of(tiny())
-    step.peers = Peers(0, 2)
-    assert isinstance(choose_engine("auto", step, Listener()), Eager)
+    step.peers = ProcessGroup(0, 2)
+    assert isinstance(choose_engine("auto", step, Reporter()), Eager)
     with pytest.raises(Unavailable, match=rf"{wish} serves one process, this run has 2; use eager"):
-        choose_engine(wish, step, Listener())
+        choose_engine(wish, step, Reporter())
 
 
 def test_compiling_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(choose_engine("compiled", step_of(tiny()), Listener()), Compiled)
+    assert isinstance(choose_engine("compiled", step_of(tiny()), Reporter()), Compiled)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(Unavailable, match=r"needs the compiler g\+\+"):
-        choose_engine("compiled", step_of(tiny()), Listener())
+        choose_engine("compiled", step_of(tiny()), Reporter())
 
 
 def test_where_recording_fails_a_run_goes_on_eagerly_and_says_why() -> None:
     class Broken(Recorded):
         def record(self, work: Callable[[], Terms]) -> tuple[Terms, Replay]:
-            raise CannotRecord("training.engine: graph cannot record this step: no luck; use eager")
+            raise CannotRecord(
+                "training.engine: cuda_graph cannot record this step: no luck; use eager"
+            )
 
-    config, listener = tiny(), Listener()
-    eager, cautious = Eager(step_of(config)), Cautious(Broken(step_of(config)), listener)
+    config, reporter = tiny(), Reporter()
+    eager, cautious = Eager(step_of(config)), Cautious(Broken(step_of(config)), reporter)
     take(eager, 0, 8)
     take(cautious, 0, 8)
     now, then = learned(eager), learned(cautious)
     assert [name for name in now if not torch.equal(now[name], then[name])] == []
-    (told,) = listener.warnings
+    (told,) = reporter.warnings
     assert "no luck" in told
 
 
@@ -240,6 +242,6 @@ def test_a_graph_is_recorded_without_computing_and_replayed_once_for_each_step(
     )
     take_two = recorded.WARM_UP + 2
     for k in range(take_two):
-        graph.take(Moment(k, 8 * k, 0.0))
+        graph.take(Position(k, 8 * k, 0.0))
     recording = ["begin", "compute", "end", "replay"]
     assert calls == ["compute"] * recorded.WARM_UP + recording + ["replay"]

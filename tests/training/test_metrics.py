@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from genctl.training.metrics import Meter
 
 from genctl.common.errors import Diverged
-from genctl.training.metrics import Meter
 
 
 def add(meter: Meter, terms: dict[str, float]) -> None:

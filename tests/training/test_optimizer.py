@@ -30,7 +30,7 @@ def test_every_role_has_its_own_rate_or_the_common_one() -> None:
     ],
 )
 def test_rates_fall_from_where_the_fall_begins(decay: str, progress: float, factor: float) -> None:
-    settings = OptimizerSettings.model_validate({"decay": decay, "decay_from": 0.5})
+    settings = OptimizerSettings.model_validate({"decay": decay, "schedule_start": 0.5})
     assert settings.rate_factor(10**9, progress) == pytest.approx(factor, abs=1e-12)
 
 

@@ -14,15 +14,15 @@ import torch
 
 from genctl.common import tensors
 from genctl.common.errors import ConfigError
-from genctl.training.process_group import Peers
+from genctl.training.process_group import ProcessGroup
 from tests.conftest import REPOSITORY, program
 from tests.support.life import metrics
 from tests.support.tiny import SMALL
 
 SETTINGS = (
     "data.image_size=8",
-    "condition.width=4",
-    "networks.modulated=true",
+    "condition.code_dim=4",
+    "networks.conditional_batchnorm=true",
     *SMALL["dcgan"],
     "training.batch_size=16",
     "training.precision=fp32",
@@ -110,15 +110,15 @@ def test_a_run_that_is_complete_is_so_for_all_of_them(tmp_path: Path) -> None:
 
 
 def test_parts_of_a_batch_are_equal_or_refused() -> None:
-    assert [Peers(number, 4).rows(16) for number in range(4)] == [
+    assert [ProcessGroup(number, 4).rows(16) for number in range(4)] == [
         slice(0, 4), slice(4, 8), slice(8, 12), slice(12, 16)]  # fmt: skip
     for count, size in ((3, 16), (16, 16)):
         with pytest.raises(ConfigError, match=rf"batch_size: 16 images .* {count} processes"):
-            Peers(0, count).rows(size)
+            ProcessGroup(0, count).rows(size)
 
 
 def test_a_process_alone_exchanges_nothing() -> None:
     values = [torch.ones(2), None]
-    assert Peers().mean(values) is values
-    Peers().tell(1.0)  # to nobody
-    Peers().share([torch.ones(2)])
+    assert ProcessGroup().mean(values) is values
+    ProcessGroup().tell(1.0)  # to nobody
+    ProcessGroup().share([torch.ones(2)])

@@ -25,7 +25,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENCTL_CACHE", str(folder))
         patch.setattr(lessons, "EPOCHS", 1)
-        patch.setattr(lessons, "FEWEST_LOOKS", 4_000)
+        patch.setattr(lessons, "MIN_LOOKS", 4_000)
         yield folder
 
 
@@ -58,7 +58,7 @@ def test_scores_choose_the_model_and_change_no_weight(genctl: Run, tmp_path: Pat
     assert with_scores.json["metrics"]["fid"] == found[-1]["scores"]["fid"]
     best = min(found, key=lambda record: overall(record["scores"]))
     model = model_file.read(tmp_path / "runs/scored/model.safetensors", torch.device("cpu"))
-    assert model.facts.images == best["images"]
+    assert model.metadata.images == best["images"]
 
 
 def test_patience_ends_a_run_and_the_run_stays_complete(genctl: Run, tmp_path: Path) -> None:

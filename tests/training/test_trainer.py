@@ -5,25 +5,24 @@ from typing import Any
 
 import pytest
 import torch
+from genctl.training.services import Budget, Surroundings
 from torch import Tensor
 
 from genctl.common.registry import kinds
-from genctl.common.signals import Requests
 from genctl.config.config import Config
 from genctl.config.training import TrainingSettings
 from genctl.model import Model
 from genctl.runs.run import Run
-from genctl.training.checkpoint import State
-from genctl.training.services import Budget, Surroundings
+from genctl.training.state import State
 from genctl.training.trainer import Trainer
 from tests.support.tiny import images, tiny
 
 OBJECTIVES = tuple(kinds("objectives"))
 CONDITIONS = {
     "none": ("condition.kind=none",),
-    "label": ("condition.kind=label", "condition.width=4"),
-    "image": ("condition.width=4",),
-    "instance": ("condition.width=4", "condition.partner=instance"),
+    "label": ("condition.kind=label", "condition.code_dim=4"),
+    "image": ("condition.code_dim=4",),
+    "instance": ("condition.code_dim=4", "condition.pairing=instance"),
 }
 
 
@@ -37,7 +36,7 @@ class Silent:
     def show(self, images_seen: int, grid: Tensor) -> None: ...
     def progress(self, trainer: Trainer, budget: Budget) -> None: ...
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         self.news.append(text)
 
     warn = say
@@ -50,7 +49,7 @@ def trainer(config: Config, folder: Path) -> Trainer:
     run.create()
     run.config.write_text("")
     silent: Any = Silent()
-    around = Surroundings("fp32", Requests(), silent, None, silent)
+    around = Surroundings("fp32", SignalFlags(), silent, None, silent)
     return Trainer(config, state, data, data, run, around)
 
 
@@ -95,9 +94,9 @@ def test_the_residual_family_trains_too(objective: str, condition: str, tmp_path
 @pytest.mark.parametrize(
     "setting",
     [
-        "networks.modulated=true",
+        "networks.conditional_batchnorm=true",
         "networks.critic_normalization=spectral",
-        "networks.encoder_style=pooled",
+        "networks.encoder=pooled",
     ],
 )
 def test_every_kind_of_layer_trains(setting: str, tmp_path: Path) -> None:
@@ -137,7 +136,7 @@ def test_a_repeated_turn_sees_new_images_each_time(tmp_path: Path) -> None:
     ],
 )
 def test_what_the_average_keeps(half_life: float, warmup: float, seen: int, keeps: float) -> None:
-    settings = TrainingSettings(average_half_life=half_life, average_warmup=warmup)
+    settings = TrainingSettings(ema_half_life=half_life, ema_rampup=warmup)
     assert settings.new_share(seen, 8) == pytest.approx(1 - keeps)
 
 
@@ -183,7 +182,7 @@ def played(config: Config, steps: int, folder: Path) -> list[dict[str, float]]:
     run.create()
     taken: Any = silent
     playing = Trainer(
-        config, state, data, held_out, run, Surroundings("fp32", Requests(), taken, None, taken)
+        config, state, data, held_out, run, Surroundings("fp32", SignalFlags(), taken, None, taken)
     )
     means = []
     for step in range(steps):

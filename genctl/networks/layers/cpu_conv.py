@@ -1,7 +1,7 @@
-"""Square convolutions between images and features, quick on a CPU.
+"""Square convolutions from and to images that are fast on a CPU.
 
-An image has one channel or three, and a CPU's convolutions are made for dozens. Where they are
-slow, the same sums are written as a matrix product. On other devices these are torch's.
+An image has one channel or three, and a CPU's convolutions are optimized for dozens. Where they
+are slow, the same sums are computed as a matrix product. On other devices these are torch's own.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch.nn.functional import fold, linear, unfold
 
 
 class Conv2d(nn.Conv2d):
-    """From images; quick in the gradient that reaches them."""
+    """From images to features; faster where the images need a gradient."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Images (B, C, S, S) -> features (B, F, S', S'), channels last."""
@@ -27,7 +27,7 @@ class Conv2d(nn.Conv2d):
 
 
 class ConvTranspose2d(nn.ConvTranspose2d):
-    """To images: every row of a matrix is a patch, and patches add up where they overlap."""
+    """From features to images: a matrix product yields patches, which are summed by `fold`."""
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Features (B, F, S, S) -> images (B, C, S', S')."""
@@ -35,17 +35,17 @@ class ConvTranspose2d(nn.ConvTranspose2d):
             return super().forward(input, output_size)
         kernel, stride, padding = self.kernel_size[0], self.stride[0], int(self.padding[0])
         side = (input.shape[2] - 1) * stride - 2 * padding + kernel
-        places = input.permute(0, 2, 3, 1).flatten(1, 2)  # (B, S², F)
-        patches = linear(places, self.weight.flatten(1).mT).mT  # (B, C k², S²)
+        positions = input.permute(0, 2, 3, 1).flatten(1, 2)  # (B, S², F)
+        patches = linear(positions, self.weight.flatten(1).mT).mT  # (B, C k², S²)
         exact = patches.to(torch.promote_types(patches.dtype, torch.float32))
         images: Tensor = fold(exact, side, kernel, padding=padding, stride=stride)
         return images
 
 
 def _channels_last(images: Tensor) -> Tensor:
-    """Images whose strides say channels last, which torch does not look into for one channel.
+    """Images whose strides say channels last, which torch cannot tell from one channel.
 
-    Otherwise it would return features in the other order, and every layer after it be slow.
+    Without it torch would return channels-first features, and slow down every layer after it.
     """
-    places = images.permute(0, 2, 3, 1)
-    return places.flatten(1).view(places.shape).permute(0, 3, 1, 2)
+    positions = images.permute(0, 2, 3, 1)
+    return positions.flatten(1).view(positions.shape).permute(0, 3, 1, 2)

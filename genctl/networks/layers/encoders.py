@@ -1,45 +1,45 @@
-"""Encoders: from what is shown to a code on the sphere."""
+"""Condition encoders: from labels or images to normalized codes."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding
 
-from genctl.networks.layers.normalize import to_sphere
+from genctl.networks.layers.normalize import normalize
 
 
 class LabelEncoder(nn.Module):
-    """A code for each class."""
+    """One learned code for each class."""
 
-    def __init__(self, classes: int, width: int) -> None:
+    def __init__(self, num_classes: int, code_dim: int) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.randn(classes, width))
+        self.table = nn.Parameter(torch.randn(num_classes, code_dim))
 
     def forward(self, labels: Tensor) -> Tensor:
-        """Labels (B,) -> codes (B, width)."""
-        return to_sphere(embedding(labels, self.table))
+        """Labels (B,) -> codes (B, code_dim)."""
+        return normalize(embedding(labels, self.table))
 
 
 class ImageEncoder(nn.Module):
-    """A body that reads images, and a head that names their class."""
+    """Convolutions that turn an image into a code, and a linear classifier of the code."""
 
-    def __init__(self, body: nn.Module, width: int, classes: int) -> None:
+    def __init__(self, body: nn.Module, code_dim: int, num_classes: int) -> None:
         super().__init__()
         self.body = body
-        self.head: nn.Module = nn.Linear(width, classes) if classes else Nameless()
+        self.head: nn.Module = nn.Linear(code_dim, num_classes) if num_classes else NoLogits()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) -> codes (B, width)."""
-        return to_sphere(self.body(images))
+        """Images (B, C, H, W) -> codes (B, code_dim)."""
+        return normalize(self.body(images))
 
-    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images -> codes (B, width) and the logits of their classes (B, classes)."""
-        code = self(images)
-        return code, self.head(code).float()
+    def classify(self, code: Tensor) -> Tensor:
+        """Codes (B, code_dim) -> class logits (B, num_classes)."""
+        logits: Tensor = self.head(code).float()
+        return logits
 
 
-class Nameless(nn.Module):
-    """The head for images without classes."""
+class NoLogits(nn.Module):
+    """The classifier for images without classes."""
 
     def forward(self, code: Tensor) -> Tensor:
-        """Codes (B, width) -> logits (B, 0)."""
+        """Codes (B, code_dim) -> logits (B, 0)."""
         return code[:, :0]

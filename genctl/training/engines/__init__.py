@@ -1,1 +1,1 @@
-"""How a step is executed; each way that `training.engine` names is one of these files."""
+"""How a step is executed: one file for each value of ``training.engine``."""

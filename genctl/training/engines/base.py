@@ -1,16 +1,16 @@
-"""The seam of an engine."""
+"""The interface of an engine."""
 
 from abc import ABC, abstractmethod
 
-from genctl.training.step import Moment, Step, Terms
+from genctl.training.step import Position, Step, StepLosses
 
 
 class Engine(ABC):
-    """Executes steps; what they compute is none of its business."""
+    """Executes steps. All engines compute the same."""
 
     def __init__(self, step: Step) -> None:
         self.step = step
 
     @abstractmethod
-    def take(self, moment: Moment) -> Terms:
-        """Take the step at ``moment``; moments come one after the other."""
+    def run(self, position: Position) -> StepLosses:
+        """Take the step at ``position``; positions follow each other."""

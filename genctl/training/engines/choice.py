@@ -2,68 +2,61 @@
 
 from __future__ import annotations
 
-import shutil
-
 import torch
 
 from genctl.common.errors import Unavailable
-from genctl.common.reporting import Listener
+from genctl.common.reporting import Reporter
 from genctl.training.engines.base import Engine
-from genctl.training.engines.compiled import Compiled
-from genctl.training.engines.cuda_graph import Graph
+from genctl.training.engines.cuda_graph import CudaGraph
 from genctl.training.engines.eager import Eager
 from genctl.training.engines.recorded import CannotRecord
-from genctl.training.step import Moment, Step, Terms
-
-ENGINES: dict[str, type[Engine]] = {"eager": Eager, "compiled": Compiled, "graph": Graph}
+from genctl.training.step import Position, Step, StepLosses
 
 
 def automatic_engine(device: torch.device) -> tuple[str, str]:
-    """What ``training.engine: auto`` becomes, and why."""
+    """What ``training.engine: auto`` means on ``device``, and why."""
     if device.type == "cuda":
-        return "graph", "a recorded step keeps a GPU busy"
-    return "eager", "on this device, compiling gains too little for what it takes"
+        return "cuda_graph", "replaying a recorded step keeps the GPU busy"
+    return "eager", "CUDA graphs need a CUDA device"
 
 
-def choose_engine(wish: str, step: Step, listener: Listener) -> Engine:
-    """The engine that ``training.engine`` wishes for.
+def choose_engine(name: str, step: Step, reporter: Reporter) -> Engine:
+    """The engine for ``training.engine``.
 
     Raises:
-        Unavailable: this machine has no such engine.
+        Unavailable: this machine cannot run it.
     """
-    together = step.peers.count > 1  # what processes exchange is no part of a recording
-    if together and wish not in ("auto", "eager"):
-        raise Unavailable(
-            f"training.engine: {wish} serves one process, this run has {step.peers.count}; "
-            "use eager"
-        )
-    if wish == "auto":
-        name = "eager" if together else automatic_engine(step.device)[0]
-        return Eager(step) if name == "eager" else Cautious(ENGINES[name](step), listener)
-    if wish == "graph" and step.device.type != "cuda":
-        raise Unavailable(
-            f"training.engine: graph needs a CUDA device, this is {step.device.type}; use auto"
-        )
-    if wish == "compiled" and step.device.type == "cpu" and not shutil.which("g++"):
-        raise Unavailable(
-            "training.engine: compiled needs the compiler g++, which is not there; install it, or "
-            "use auto"
-        )
-    return ENGINES[wish](step)
+    # A recording cannot contain the communication between processes.
+    distributed = step.group.size > 1
+    if name == "cuda_graph":
+        if distributed:
+            raise Unavailable(
+                f"training.engine: cuda_graph needs a single process, this run has "
+                f"{step.group.size}; use eager"
+            )
+        if step.device.type != "cuda":
+            raise Unavailable(
+                f"training.engine: cuda_graph needs a CUDA device, this is {step.device.type}; "
+                "use auto"
+            )
+        return CudaGraph(step)
+    if name == "auto" and not distributed and automatic_engine(step.device)[0] == "cuda_graph":
+        return FallbackEngine(CudaGraph(step), reporter)
+    return Eager(step)
 
 
-class Cautious(Engine):
-    """Goes on eagerly where an engine that nobody asked for turns out not to work."""
+class FallbackEngine(Engine):
+    """Continues eagerly when an automatically chosen engine turns out not to work."""
 
-    def __init__(self, engine: Engine, listener: Listener) -> None:
+    def __init__(self, engine: Engine, reporter: Reporter) -> None:
         super().__init__(engine.step)
-        self.engine, self.listener = engine, listener
+        self.engine, self.reporter = engine, reporter
 
-    def take(self, moment: Moment) -> Terms:
+    def run(self, position: Position) -> StepLosses:
         """Take the step with the engine that works."""
         try:
-            return self.engine.take(moment)
+            return self.engine.run(position)
         except CannotRecord as error:
-            self.listener.warn(f"going on without, which is slower: {error}")
+            self.reporter.warn(f"{error.args[0].rpartition(';')[0]}; continuing eagerly, slower")
             self.engine = Eager(self.step)
-            return self.engine.take(moment)
+            return self.engine.run(position)

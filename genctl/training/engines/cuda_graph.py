@@ -1,8 +1,7 @@
-"""A step recorded once as a CUDA graph: replaying it needs no Python and no launch of each kernel.
+"""A step recorded as a CUDA graph: replaying it needs no Python and no kernel launches.
 
-Small networks keep a GPU waiting for its next kernel most of the time, hence the gain. Recorded is
-the whole step: fetching images by their indices, all turns with their second derivatives, Adam, and
-the average.
+With small networks a GPU spends most of the time waiting for the next kernel. The recording is the
+whole step: indexing images, all updates with their second derivatives, Adam, and the EMA.
 """
 
 from collections.abc import Callable
@@ -10,33 +9,33 @@ from collections.abc import Callable
 import torch
 
 from genctl.training.engines.recorded import CannotRecord, Recorded, Replay
-from genctl.training.step import Step, Terms
+from genctl.training.step import Step, StepLosses
 
 
-class Graph(Recorded):
+class CudaGraph(Recorded):
     """For CUDA devices."""
 
     def __init__(self, step: Step) -> None:
         super().__init__(step)
         self.stream = torch.cuda.Stream(step.device)
-        self.pool = torch.cuda.graph_pool_handle()  # one for all: only one of them is ever at work
+        self.pool = torch.cuda.graph_pool_handle()  # shared, since graphs never run concurrently
 
-    def record(self, work: Callable[[], Terms]) -> tuple[Terms, Replay]:
+    def record(self, compute: Callable[[], StepLosses]) -> tuple[StepLosses, Replay]:
         """Record, which computes nothing, and replay once."""
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
-                terms = work()
+                losses = compute()
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
             reason = str(error).partition("\n")[0]
             raise CannotRecord(
-                f"training.engine: graph cannot record this step: {reason}; use eager"
+                f"training.engine: cuda_graph cannot record this step: {reason}; use eager"
             ) from None
 
-        def replay() -> Terms:
+        def replay() -> StepLosses:
             graph.replay()
-            return terms
+            return losses
 
         return replay(), replay

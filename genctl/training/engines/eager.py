@@ -1,13 +1,13 @@
 """One operation after the other."""
 
 from genctl.training.engines.base import Engine
-from genctl.training.step import Moment, Terms
+from genctl.training.step import Position, StepLosses
 
 
 class Eager(Engine):
-    """Runs anywhere, at once."""
+    """Works on every device, without preparation."""
 
-    def take(self, moment: Moment) -> Terms:
-        """Compute it."""
+    def run(self, position: Position) -> StepLosses:
+        """Compute the step."""
         step = self.step
-        return step.compute(step.variant(moment), step.inputs(moment))
+        return step.compute(step.variant(position), step.inputs(position))

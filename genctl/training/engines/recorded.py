@@ -1,7 +1,7 @@
-"""What engines have in common that record a step once and replay it ever after.
+"""Recording a step once and replaying it: what such engines have in common.
 
-What differs from step to step lies in tensors that are filled anew before each replay. A test
-replays recorded steps beside eager ones, so nothing that changes can hide in Python.
+Whatever differs from step to step is in tensors that are refilled before each replay. A test
+compares replayed steps with eager ones, so that nothing that changes can hide in Python.
 """
 
 from abc import abstractmethod
@@ -10,18 +10,18 @@ from collections.abc import Callable
 
 from genctl.common.errors import Unavailable
 from genctl.training.engines.base import Engine
-from genctl.training.step import Inputs, Moment, Step, Terms
+from genctl.training.step import Position, Step, StepInputs, StepLosses
 
 
 class CannotRecord(Unavailable):
-    """The step does something that cannot be recorded here; nothing of it was done."""
+    """The step does something that cannot be recorded here; nothing was computed."""
 
 
-WARM_UP = 3
-"""Steps of each variant that are computed eagerly, so that everything has settled that is only
-made when it is first used: random numbers, tables, plans of libraries."""
+WARMUP_STEPS = 3
+"""Eager steps of each variant before it is recorded: buffers and library plans are created at
+their first use, which must not be part of a recording."""
 
-Replay = Callable[[], Terms]
+Replay = Callable[[], StepLosses]
 
 
 class Recorded(Engine):
@@ -29,33 +29,33 @@ class Recorded(Engine):
 
     def __init__(self, step: Step) -> None:
         super().__init__(step)
-        self.inputs: Inputs | None = None
-        self.seen: Counter[str] = Counter()
+        self.inputs: StepInputs | None = None
+        self.steps_taken: Counter[str] = Counter()
         self.replays: dict[str, Replay] = {}
 
-    def take(self, moment: Moment) -> Terms:
-        """Fill the inputs; then compute, record or replay."""
-        variant, inputs = self.step.variant(moment), self._inputs(moment)
-        self.seen[variant] += 1
+    def run(self, position: Position) -> StepLosses:
+        """Refill the inputs; then compute, record or replay."""
+        variant, inputs = self.step.variant(position), self._inputs(position)
+        self.steps_taken[variant] += 1
         if variant in self.replays:
             return self.replays[variant]()
-        if self.seen[variant] <= WARM_UP:
+        if self.steps_taken[variant] <= WARMUP_STEPS:
             return self.step.compute(variant, inputs)
-        terms, self.replays[variant] = self.record(lambda: self.step.compute(variant, inputs))
-        return terms
+        losses, self.replays[variant] = self.record(lambda: self.step.compute(variant, inputs))
+        return losses
 
     @abstractmethod
-    def record(self, work: Callable[[], Terms]) -> tuple[Terms, Replay]:
-        """Do the work once, and return what came of it and how to do it again.
+    def record(self, compute: Callable[[], StepLosses]) -> tuple[StepLosses, Replay]:
+        """Compute once; returns the losses and a function that computes again.
 
         Raises:
-            CannotRecord: nothing was done.
+            CannotRecord: nothing was computed.
         """
 
-    def _inputs(self, moment: Moment) -> Inputs:
-        """The inputs at ``moment``, always in the same memory."""
+    def _inputs(self, position: Position) -> StepInputs:
+        """The inputs of the step at ``position``, always in the same memory."""
         if self.inputs is None:
-            self.inputs = self.step.inputs(moment)
+            self.inputs = self.step.inputs(position)
         else:
-            self.step.move_on(self.inputs, moment)
+            self.step.refill(self.inputs, position)
         return self.inputs

@@ -1,10 +1,10 @@
-"""A data set as everyone first writes it: pictures by PIL, one at a time, through transforms."""
+"""A data set as most people first write it: PIL images, one at a time, through transforms."""
 
 import random
 from collections.abc import Iterator
 from typing import Any
 
-from PIL import Image as Picture
+from PIL import Image as PILImage
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
@@ -15,50 +15,51 @@ from genctl.data.base import Images
 from genctl.data.pictures import picture_of
 
 
-class Pictures(Dataset[tuple[Tensor, Tensor, int]]):
-    """Gives for each picture a real one, the one that is shown, and the class of both.
+class ImageDataset(Dataset[tuple[Tensor, Tensor, int]]):
+    """Yields a real image, the image that the encoder sees, and their class.
 
-    Pictures have the size that the networks want, so that nothing has to be resized.
+    The images already have the size that the networks need, so nothing is resized.
     """
 
     def __init__(self, images: Images, condition: Condition) -> None:
-        self.pictures: list[Picture.Image] = [picture_of(pixels) for pixels in images.pixels]
+        self.pictures: list[PILImage.Image] = [picture_of(pixels) for pixels in images.pixels]
         self.labels: list[int] = images.labels.tolist()
         self.members: dict[int, list[int]] = {}
         for index, label in enumerate(self.labels):
             self.members.setdefault(label, []).append(index)
-        self.shows = isinstance(condition, Image)
+        self.has_condition_images = isinstance(condition, Image)
         channels = images.shape.channels
-        plain: list[Any] = [
+        to_tensor: list[Any] = [
             transforms.ToTensor(),
             transforms.Normalize([0.5] * channels, [0.5] * channels),
         ]
-        self.plain = self.moved = transforms.Compose(plain)
+        self.transform = self.augment = transforms.Compose(to_tensor)
         if isinstance(condition, Image):
-            move = transforms.RandomAffine(
-                condition.turn,
-                translate=(condition.shift, condition.shift),
-                scale=(1 - condition.scale, 1 + condition.scale),
+            augment = condition.augment
+            affine = transforms.RandomAffine(
+                augment.degrees,
+                translate=(augment.translate, augment.translate),
+                scale=(1 - augment.scale, 1 + augment.scale),
                 interpolation=transforms.InterpolationMode.BILINEAR,
             )
-            self.moved = transforms.Compose([move, *plain])
+            self.augment = transforms.Compose([affine, *to_tensor])
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
         label = self.labels[index]
-        real = self.plain(self.pictures[index])
-        if not self.shows:
+        real = self.transform(self.pictures[index])
+        if not self.has_condition_images:
             return real, real, label
         partner = random.choice(self.members[label])
-        return real, self.moved(self.pictures[partner]), label
+        return real, self.augment(self.pictures[partner]), label
 
 
-def endless(pictures: Pictures, batch_size: int, workers: int) -> Iterator[list[Tensor]]:
+def endless_batches(dataset: ImageDataset, batch_size: int, workers: int) -> Iterator[list[Tensor]]:
     """Shuffled batches, epoch after epoch."""
     loader = DataLoader(
-        pictures, batch_size, shuffle=True, drop_last=True, num_workers=workers,
+        dataset, batch_size, shuffle=True, drop_last=True, num_workers=workers,
         persistent_workers=workers > 0,
     )  # fmt: skip
     while True:

@@ -1,0 +1,38 @@
+"""genctl's own training step, without files and without an end."""
+
+from pathlib import Path
+
+import torch
+
+from genctl.common.reporting import Reporter
+from genctl.common.signals import SignalFlags
+from genctl.config.build import build_model
+from genctl.config.config import Config
+from genctl.data.base import Images
+from genctl.model import to_device
+from genctl.runs.run import Run
+from genctl.training.state import State
+from genctl.training.trainer import Trainer, TrainingServices
+
+
+class GenctlLoop:
+    """Takes the steps that ``genctl train`` takes."""
+
+    def __init__(
+        self,
+        config: Config,
+        images: Images,
+        device: torch.device,
+        precision: str,
+        folder: Path,
+        reporter: Reporter,
+    ) -> None:
+        model = to_device(build_model(config, len(images.classes)), device)
+        services = TrainingServices(precision, SignalFlags(), reporter)
+        state = State(config.optimizer, model)
+        self.trainer = Trainer(config, state, images.to(device), images, Run(folder), services)
+
+    def step(self) -> int:
+        """Every update of the objective; returns the number of real images."""
+        self.trainer.take_step(progress=0.0)
+        return self.trainer.images_per_step

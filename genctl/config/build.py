@@ -1,0 +1,36 @@
+"""From a config to the model that it describes."""
+
+from collections.abc import Iterable
+
+import torch
+
+from genctl.common.rng import derive_seed
+from genctl.config.config import Config
+from genctl.model import Model
+
+
+def build_model(config: Config, num_classes: int, roles: Iterable[str] | None = None) -> Model:
+    """A model with freshly initialized networks.
+
+    Args:
+        config: the config.
+        num_classes: how many classes the data has; 0 for data without labels.
+        roles: which networks to build; by default all that the objective needs.
+    """
+    condition, family, objective = config.condition, config.networks, config.objective
+    shape, code_dim = config.data.shape, condition.code_dim
+    builders = {
+        "generator": lambda: family.build_generator(shape, code_dim),
+        "critic": lambda: family.build_critic(
+            shape, condition.critic_code_dim(num_classes), objective.critic_classes(num_classes)
+        ),
+        "posterior": lambda: family.build_posterior(shape, code_dim),
+        "encoder": lambda: condition.build_encoder(family, shape, num_classes),
+    }
+    networks = {}
+    for role in roles or (*objective.roles, "encoder"):
+        # Every role has its own seed, so that changing the critic leaves the generator as it was.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(config.training.seed, "init", role))
+            networks[role] = builders[role]()
+    return Model(condition, networks, config.networks.z_dim, config.training.precision)

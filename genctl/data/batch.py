@@ -1,0 +1,25 @@
+"""What one update is computed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genctl.data.batch_noise import BatchNoise
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Real images, the images that the encoder sees, their classes, and random numbers."""
+
+    z: Tensor  # (B, z_dim) from N(0, I)
+    real: Tensor  # (B, C, H, W) in [-1, 1]: what the critic sees as real
+    condition_images: Tensor  # (B, C, H, W) in [-1, 1]: what the encoder sees
+    labels: Tensor  # (B,) int64
+    num_classes: int  # 0 for data without labels
+    variant: str  # which variant of the objective's step this batch belongs to
+    progress: Tensor  # () float32: share of the run that is done, 0 to 1
+    noise: BatchNoise  # further random numbers, by purpose

@@ -1,0 +1,113 @@
+"""GAN objectives: a critic tells real from generated images, the generator learns from it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import NonNegativeFloat
+
+from genctl.objectives.base import ForwardPass, Objective, Terms, Update
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from genctl.data.batch import Batch
+    from genctl.model import Model
+
+
+@dataclass(frozen=True)
+class CriticOutput:
+    """What the critic says about a batch of images."""
+
+    scores: Tensor  # (B,): high is real
+    class_logits: Tensor  # (B, num_classes)
+
+
+@dataclass(frozen=True)
+class ConditionedCritic:
+    """The critic, given the codes of a batch."""
+
+    network: nn.Module
+    codes: Tensor  # (B, critic_code_dim)
+
+    def __call__(self, *batches: Tensor) -> tuple[CriticOutput, ...]:
+        """One output for each batch of images (B, C, H, W), from one pass over all of them."""
+        import torch
+
+        output = self.network(torch.cat(batches), self.codes.repeat(len(batches), 1))
+        return tuple(CriticOutput(part[:, 0], part[:, 1:]) for part in output.chunk(len(batches)))
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Scores (B,) of one batch of images (B, C, H, W)."""
+        (output,) = self(images)
+        return output.scores
+
+
+class Adversarial(Objective):
+    """The critic's update, then the generator's.
+
+    A subclass writes the two formulas: ``critic_terms`` on the critic's outputs for real and
+    generated images, and ``generator_terms`` on the critic itself and both batches of images, so
+    that it computes only the passes that it needs.
+    """
+
+    roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
+
+    critic_cross_entropy_weight: NonNegativeFloat = 0.0
+    """Weight of the classification of real images in the critic's loss; 0 needs no labels.
+
+    A critic that knows the classes notices when the generator draws another one: Odena et al.
+    2017, but for real images only, since for generated ones it would cost variety.
+    """
+
+    def critic_classes(self, num_classes: int) -> int:
+        """All of them, unless the classification has no weight."""
+        return num_classes if self.critic_cross_entropy_weight else 0
+
+    @property
+    def critic_repeats(self) -> int:
+        """How many critic updates precede each generator update."""
+        return 1
+
+    def updates(self) -> tuple[Update, ...]:
+        """The critic's update, then the generator's; the encoder learns with the generator."""
+        return (
+            Update("critic", ("critic",), self.critic_repeats),
+            Update("generator", ("generator", "encoder")),
+        )
+
+    def terms(self, update: Update, model: Model, batch: Batch, forward: ForwardPass) -> Terms:
+        """The formula of the update, and the losses that come with the condition."""
+        critic = ConditionedCritic(model.critic, forward.codes.critic)
+        if update.name == "critic":
+            fake = forward.images.detach()
+            real_output, fake_output, penalties = self.critic_outputs(critic, fake, batch)
+            terms = self.critic_terms(real_output, fake_output) | penalties
+            return terms | self._classification(real_output, batch)
+        with model.frozen("critic"):
+            return self.generator_terms(critic, batch.real, forward.images) | forward.codes.terms
+
+    def critic_outputs(
+        self, critic: ConditionedCritic, fake: Tensor, batch: Batch
+    ) -> tuple[CriticOutput, CriticOutput, Terms]:
+        """The outputs for real and generated images, and penalties on the critic's gradients."""
+        real_output, fake_output = critic(batch.real, fake)
+        return real_output, fake_output, {}
+
+    @abstractmethod
+    def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
+        """The critic's losses, from its outputs for real and generated images."""
+
+    @abstractmethod
+    def generator_terms(self, critic: ConditionedCritic, real: Tensor, fake: Tensor) -> Terms:
+        """The generator's losses, from images (B, C, H, W) in about [-1, 1]."""
+
+    def _classification(self, real: CriticOutput, batch: Batch) -> Terms:
+        from torch.nn.functional import cross_entropy
+
+        if not real.class_logits.shape[1]:
+            return {}
+        loss = cross_entropy(real.class_logits, batch.labels)
+        return {"cross_entropy": self.critic_cross_entropy_weight * loss}

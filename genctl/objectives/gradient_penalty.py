@@ -1,0 +1,30 @@
+"""Gradients of the critic with respect to images: what R1, R2 and WGAN-GP's penalty share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from genctl.objectives.adversarial import ConditionedCritic, CriticOutput
+
+
+def outputs_and_squared_gradients(
+    critic: ConditionedCritic, *batches: Tensor
+) -> list[tuple[CriticOutput, Tensor]]:
+    """For each batch of images the critic's output, and the squared norms (B,) of its gradients.
+
+    A squared norm is ||d score / d image||², summed over C, H, W in float32: bfloat16 would lose
+    the sum of a thousand squares. Both can be differentiated again.
+    """
+    import torch
+
+    leaves = [images.detach().float().requires_grad_() for images in batches]
+    outputs = critic(*leaves)
+    scores = torch.stack([output.scores for output in outputs])
+    gradients = torch.autograd.grad(scores.sum(), leaves, create_graph=True)
+    return [
+        (output, gradient.square().sum(dim=(1, 2, 3)))
+        for output, gradient in zip(outputs, gradients, strict=True)
+    ]

@@ -1,0 +1,71 @@
+"""What an existing run directory means for a ``train`` command: refuse, continue, or complete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genctl.common.errors import CannotCreate, ConfigError, Diverged, GenctlError
+from genctl.common.reporting import Reporter
+from genctl.config import config as configs
+from genctl.config.config import Config
+from genctl.runs.run import Run
+
+
+def require_genctl_run(run: Run) -> None:
+    """Refuse a folder that is not a run, though it happens to hold a config.yaml."""
+    if run.checkpoints.is_dir():
+        return
+    try:
+        configs.load(str(run.config))
+    except GenctlError:
+        raise CannotCreate(
+            f"cannot use {run}: its config.yaml is not one of genctl; choose another --name"
+        ) from None
+
+
+def completed_result(run: Run, config: Config, max_time: float | None) -> dict[str, Any] | None:
+    """The result of a run that has nothing left to do; None where there is. Writes nothing.
+
+    Raises:
+        ConfigError: the run has other settings.
+        Diverged: the run has diverged, and would again.
+    """
+    if run.exists:
+        _require_same_settings(run, config)
+    result = run.read_result()
+    if result.get("status") == "diverged":
+        error = Diverged(
+            f"{run} diverged at {result.get('images', 0):,} images and would again; "
+            "change its settings, or start it again with --fresh"
+        )
+        error.result = result
+        raise error
+    if result.get("status") != "complete" or not run.model.exists():
+        return None
+    enough_images = result.get("images", 0) >= config.training.images
+    stopped_by_time = result.get("stopped_by") == "time" and max_time is not None
+    enough_time = stopped_by_time and (result.get("max_time") or 0) >= (max_time or 0)
+    converged = result.get("stopped_by") == "patience"
+    return result if enough_images or enough_time or converged else None
+
+
+def report_new_budget(run: Run, new: Config, reporter: Reporter) -> None:
+    """Tell the user if the run continues with another number of images."""
+    before, now = configs.load(str(run.config)).training.images, new.training.images
+    if before == now:
+        return
+    reporter.info(f"training.images changes from {before:,} to {now:,}")
+    if new.optimizer.schedule != "none":
+        reporter.warn(
+            f"the learning rate followed a schedule that ended at {before:,} images; "
+            "from here on it follows the schedule of the new budget"
+        )
+
+
+def _require_same_settings(run: Run, new: Config) -> None:
+    changed = configs.differences(configs.load(str(run.config)), new)
+    if changed:
+        raise ConfigError(
+            [f"{run.config}: this run has other settings; use --fresh or another --name"]
+            + [f"{run.config}: {line}" for line in changed]
+        )
