@@ -10,7 +10,6 @@ import torch
 
 from tests.conftest import Finished
 from tests.faults.resuming import RUN
-from tests.faults.scorecard import proves
 from tests.support.life import Happening, live, metrics, nothing, require_same, signalled, together
 
 OTHER = {
@@ -43,7 +42,7 @@ def two_threads() -> None:
     torch.set_num_threads(2)
 
 
-@proves("A7", "EMNR")
+@pytest.mark.fault("A7")
 @pytest.mark.parametrize("field", OTHER)
 def test_another_environment_is_told_once_and_recorded(
     field: str, untouched: Path, tmp_path: Path
@@ -64,7 +63,7 @@ def test_another_environment_is_told_once_and_recorded(
     assert "already complete" in live(tmp_path).err
 
 
-@proves("A7", "EMNR")
+@pytest.mark.fault("A7")
 def test_other_threads_are_told_and_what_was_not_exact_stays_so(tmp_path: Path) -> None:
     short = ("--set", "training.images=224")  # two threads on one busy core are slow
     stop(tmp_path, *short, step=11)
@@ -80,7 +79,7 @@ def test_other_threads_are_told_and_what_was_not_exact_stays_so(tmp_path: Path) 
     assert [line["images"] for line in metrics(tmp_path / RUN)] == [48, 96, 144, 192]
 
 
-@proves("A7", "EMNR")
+@pytest.mark.fault("A7")
 def test_the_same_environment_is_nothing_to_tell(untouched: Path, tmp_path: Path) -> None:
     stop(tmp_path, step=11)
     assert "bit_exact" not in environment(tmp_path)  # nothing was resumed yet

@@ -14,7 +14,6 @@ from genctl.common.files import PREFIX
 from genctl.config import config
 from tests.faults.disk import killed_at, written_down
 from tests.faults.resuming import RUN, killed, require_resumed
-from tests.faults.scorecard import proves
 from tests.support.life import checkpoints, live, metrics, require_same, signalled
 
 EVERY = 96  # images from one checkpoint to the next
@@ -101,7 +100,7 @@ def require_whole(run: Path) -> None:
                 assert path.is_dir() or "tfevents" in path.name, path
 
 
-@proves("A3", "EMNR")
+@pytest.mark.fault("A3")
 def test_killed_at_a_moment_of_each_kind_it_is_the_same_run(
     new: Path, reference: Path, tmp_path: Path
 ) -> None:
@@ -111,7 +110,7 @@ def test_killed_at_a_moment_of_each_kind_it_is_the_same_run(
         assert kill_and_resume(number, new, tmp_path / str(number), reference), number
 
 
-@proves("A3", "EMNR")
+@pytest.mark.fault("A3")
 def test_killed_again_while_it_resumes_it_is_the_same_run(
     half: Path, reference: Path, tmp_path: Path
 ) -> None:
@@ -124,7 +123,7 @@ def test_killed_again_while_it_resumes_it_is_the_same_run(
 
 
 @pytest.mark.slow
-@proves("A3", "EMNR")
+@pytest.mark.fault("A3")
 @pytest.mark.parametrize("start", ["new", "half"])
 @pytest.mark.parametrize("share", range(SHARES))
 def test_killed_at_every_moment_it_is_the_same_run(
@@ -149,7 +148,7 @@ def test_the_half_run_has_something_to_throw_away(half: Path) -> None:
     assert len(list(half.rglob(f"{PREFIX}*"))) == 3
 
 
-@proves("A3", "N")
+@pytest.mark.fault("A3")
 def test_a_file_is_on_the_disk_before_it_gets_its_name_and_its_name_before_all_else(
     reference: Path,
 ) -> None:
@@ -172,7 +171,7 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name_and_its_name_before_all_e
         ]  # fmt: skip
 
 
-@proves("A3", "N")
+@pytest.mark.fault("A3")
 def test_what_a_checkpoint_will_not_make_again_is_on_the_disk_before_it(reference: Path) -> None:
     moments = moments_of(reference)
     saved = [i for i, moment in enumerate(moments) if is_new(moment, "checkpoints/")]
@@ -185,7 +184,7 @@ def test_what_a_checkpoint_will_not_make_again_is_on_the_disk_before_it(referenc
         assert f"after fsync {RUN}/metrics.jsonl" in before[lines:]
 
 
-@proves("A3", "N")
+@pytest.mark.fault("A3")
 def test_an_old_checkpoint_goes_only_after_the_new_one_is_there(reference: Path) -> None:
     moments = moments_of(reference)
     there = max(i for i, moment in enumerate(moments) if is_new(moment, "checkpoints/"))

@@ -15,7 +15,6 @@ from genctl.training import session
 from genctl.training.early_stopping import Standing
 from genctl.training.state import State
 from tests.faults.resuming import RUN
-from tests.faults.scorecard import proves
 from tests.support.life import (
     Happening,
     differing,
@@ -103,7 +102,7 @@ def resumed(folder: Path, happening: Happening) -> dict[str, Any]:
     return outcome(folder / RUN)
 
 
-@proves("A5", "NR")
+@pytest.mark.fault("A5")
 @pytest.mark.parametrize("part", [*LEARNED, *COUNTED])
 def test_without_any_part_of_the_state_it_is_another_run(
     part: str, reference: dict[str, Any], tmp_path: Path
@@ -112,7 +111,7 @@ def test_without_any_part_of_the_state_it_is_another_run(
     assert differing(resumed(tmp_path, without(part)), reference)
 
 
-@proves("A5", "NR")
+@pytest.mark.fault("A5")
 @pytest.mark.parametrize("happening", [nothing, without("")])
 def test_with_all_of_them_it_is_the_same_run(
     happening: Happening, reference: dict[str, Any], tmp_path: Path
@@ -129,7 +128,7 @@ def test_the_best_score_decides_which_model_is_kept(
 # -- files that lack it ---------------------------------------------------------------------------
 
 
-@proves("A5", "EMNR")
+@pytest.mark.fault("A5")
 @pytest.mark.parametrize("part", [*LEARNED, *COUNTED])
 def test_a_checkpoint_that_lacks_it_is_put_aside_for_the_one_before(
     part: str, untouched: Path, tmp_path: Path

@@ -16,7 +16,6 @@ from genctl.training.trainer import Trainer
 from tests.conftest import REPOSITORY, program
 from tests.faults.disk import killed_when
 from tests.faults.resuming import RUN, killed, newest_checkpoint, require_resumed
-from tests.faults.scorecard import proves
 from tests.support.life import (
     Happening,
     after_step,
@@ -39,7 +38,7 @@ def kill(*_: Any) -> None:
 # -- A1: at random moments ------------------------------------------------------------------------
 
 
-@proves("A1", "EMNR")
+@pytest.mark.fault("A1")
 def test_killed_at_twenty_random_moments_it_is_the_same_run(
     untouched: Path, tmp_path: Path
 ) -> None:
@@ -87,14 +86,14 @@ SIX = {
 """When it is killed, and the images of the newest checkpoint then."""
 
 
-@proves("A2", "EMNR")
+@pytest.mark.fault("A2")
 def test_killed_six_times_it_is_the_same_run(epochs: Path, tmp_path: Path) -> None:
     for happening, newest in SIX.values():
         assert killed(tmp_path, *EPOCHS, every=512, happening=happening) == newest
     require_resumed(tmp_path, *EPOCHS, reference=epochs)
 
 
-@proves("A2", "EMNR")
+@pytest.mark.fault("A2")
 def test_killed_at_one_file_after_another_it_is_the_same_run(
     untouched: Path, tmp_path: Path
 ) -> None:
@@ -111,7 +110,7 @@ def test_killed_at_one_file_after_another_it_is_the_same_run(
 # -- A4: before, between and after checkpoints ----------------------------------------------------
 
 
-@proves("A4", "EMNR")
+@pytest.mark.fault("A4")
 @pytest.mark.parametrize("file", [1, 2, 3, 5])
 def test_killed_at_its_first_files_it_begins_again(
     file: int, untouched: Path, tmp_path: Path
@@ -121,7 +120,7 @@ def test_killed_at_its_first_files_it_begins_again(
     require_resumed(tmp_path, reference=untouched)
 
 
-@proves("A4", "EMNR")
+@pytest.mark.fault("A4")
 def test_killed_before_its_first_checkpoint_it_begins_again(
     untouched: Path, tmp_path: Path
 ) -> None:
@@ -130,7 +129,7 @@ def test_killed_before_its_first_checkpoint_it_begins_again(
     assert f"training {RUN} on cpu" in require_resumed(tmp_path, reference=untouched).err
 
 
-@proves("A4", "EMNR")
+@pytest.mark.fault("A4")
 @pytest.mark.parametrize("batch", [EPOCH // 3, 400])  # ends with the epoch, or reaches beyond it
 def test_killed_in_every_step_around_the_end_of_an_epoch_it_is_the_same_run(
     batch: int, tmp_path: Path
@@ -153,7 +152,7 @@ ENDS: dict[str, tuple[Happening, str]] = {
 }
 
 
-@proves("A4", "EMNR")
+@pytest.mark.fault("A4")
 @pytest.mark.parametrize("moment", ENDS)
 def test_killed_between_the_last_save_and_its_end_it_has_nothing_to_do_again(
     moment: str, untouched: Path, tmp_path: Path
@@ -163,7 +162,7 @@ def test_killed_between_the_last_save_and_its_end_it_has_nothing_to_do_again(
     assert told in require_resumed(tmp_path, reference=untouched).err
 
 
-@proves("A4", "EMNR")
+@pytest.mark.fault("A4")
 def test_a_finished_run_answers_at_once_and_touches_nothing(tmp_path: Path) -> None:
     first = live(tmp_path)
     runs = tmp_path / "runs"
@@ -213,7 +212,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
 
 
 @pytest.mark.slow
-@proves("A1", "ENR")
+@pytest.mark.fault("A1")
 def test_a_process_killed_at_twenty_random_moments_is_the_same_run(
     alone: tuple[Path, float], tmp_path: Path
 ) -> None:
@@ -238,7 +237,7 @@ def test_a_process_killed_at_twenty_random_moments_is_the_same_run(
 
 
 @pytest.mark.slow
-@proves("A2", "ENR")
+@pytest.mark.fault("A2")
 def test_a_process_killed_six_times_is_the_same_run(
     alone: tuple[Path, float], tmp_path: Path
 ) -> None:

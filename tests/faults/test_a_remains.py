@@ -10,7 +10,6 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.faults.resuming import RUN, killed, require_resumed
-from tests.faults.scorecard import proves
 from tests.support.life import after_step, live, together
 
 BENCH = REPOSITORY / "genctl" / "bench"  # what genctl is compared with may load as it likes
@@ -37,7 +36,7 @@ def nobody_is_left_of(folder: Path) -> bool:
     return False
 
 
-@proves("A6", "EMNR")
+@pytest.mark.fault("A6")
 @pytest.mark.parametrize("step", [1, 11, 16])  # 16: the last one before a checkpoint
 def test_a_killed_run_leaves_no_process_and_no_lock_and_no_scratch(
     step: int, untouched: Path, tmp_path: Path
@@ -67,7 +66,7 @@ def open_files() -> set[str]:
 
 
 @linux
-@proves("A6", "EMNR")
+@pytest.mark.fault("A6")
 def test_while_it_trains_a_run_is_one_process_with_files_in_its_folder(tmp_path: Path) -> None:
     """There are no workers that could be orphaned: all data lies in the process itself."""
 
@@ -97,7 +96,7 @@ def names(path: Path) -> set[str]:
     return found
 
 
-@proves("A6", "EMNR")
+@pytest.mark.fault("A6")
 def test_no_module_starts_workers() -> None:
     """Only ``subprocess.run`` is used, for programs that are waited for, as git."""
     assert len(SOURCES) > 50

@@ -12,7 +12,6 @@ from genctl.inference import encoding, sampling
 from genctl.inference import run_sheet as gallery
 from tests.conftest import Finished
 from tests.faults.refusal import contents, made
-from tests.faults.scorecard import proves
 from tests.faults.stopped import require_clean, require_told
 from tests.support.life import Happening, called, forked, receive
 
@@ -61,7 +60,7 @@ def at_work(what: str, number: int) -> Happening:
     return called(owner, name, receive(number), call)
 
 
-@proves("B1", "EMNR")
+@pytest.mark.fault("B1")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("what", [name for name in AT_WORK if name != "export"])
 def test_a_command_that_is_stopped_at_work_leaves_nothing(
@@ -70,7 +69,7 @@ def test_a_command_that_is_stopped_at_work_leaves_nothing(
     require_stopped(what, number, at_work(what, number), desk)
 
 
-@proves("B1", "EMNR")
+@pytest.mark.fault("B1")
 @pytest.mark.parametrize("what", [name for name in COMMANDS if name not in ("export", "map")])
 def test_a_command_that_is_stopped_amid_writing_leaves_nothing(what: str, desk: Path) -> None:
     require_stopped(what, signal.SIGTERM, called(os, "fsync", receive(signal.SIGTERM)), desk)
@@ -84,7 +83,7 @@ def test_an_export_that_is_stopped_leaves_nothing(desk: Path) -> None:
     ]  # fmt: skip
 
 
-@proves("B1", "NR")
+@pytest.mark.fault("B1")
 def test_a_folder_that_was_empty_before_is_empty_after(desk: Path) -> None:
     (desk / "new" / "pictures").mkdir(parents=True)
     require_stopped("pictures", signal.SIGTERM, at_work("pictures", signal.SIGTERM), desk)

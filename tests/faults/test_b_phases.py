@@ -27,7 +27,6 @@ from genctl.training.trainer import Trainer
 from tests.conftest import REPOSITORY, Finished, program
 from tests.faults.mirror import Mirrors, mirrors, small_set
 from tests.faults.refusal import contents
-from tests.faults.scorecard import proves
 from tests.faults.stopped import (
     RUN,
     SOON,
@@ -68,7 +67,7 @@ def soon(folder: Path, words: list[str], happening: Any) -> Finished:
 # -- before the first step ------------------------------------------------------------------------
 
 
-@proves("B1", "EMNR")
+@pytest.mark.fault("B1")
 @pytest.mark.parametrize(
     "module", ["typer", "yaml", "torch", "numpy", "torch.nn", "genctl.training.trainer"]
 )
@@ -94,7 +93,7 @@ BEFORE = {
 }
 
 
-@proves("B1", "EMNR")
+@pytest.mark.fault("B1")
 @pytest.mark.parametrize("moment", BEFORE)
 def test_before_the_first_step_a_run_leaves_at_once(
     moment: str, untouched: Path, tmp_path: Path
@@ -109,7 +108,7 @@ def test_before_the_first_step_a_run_leaves_at_once(
     require_reference(tmp_path, untouched)
 
 
-@proves("B1", "EMNR")
+@pytest.mark.fault("B1")
 @pytest.mark.parametrize("moment", ["while the data is read", "while the checkpoint is read"])
 def test_a_run_that_goes_on_keeps_the_checkpoint_it_goes_on_from(
     moment: str, untouched: Path, tmp_path: Path
@@ -129,7 +128,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirrors]:
         yield found
 
 
-@proves("B1", "EMNR")
+@pytest.mark.fault("B1")
 def test_while_data_is_downloaded_it_leaves_at_once_and_keeps_no_half_of_it(
     served: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +165,7 @@ DURING = {
 }
 
 
-@proves("B1", "EMNR")
+@pytest.mark.fault("B1")
 @pytest.mark.parametrize("moment", DURING)
 def test_a_run_leaves_a_checkpoint_of_the_very_step(
     moment: str, untouched: Path, tmp_path: Path
@@ -183,7 +182,7 @@ def test_a_run_leaves_a_checkpoint_of_the_very_step(
     require_reference(tmp_path, untouched)
 
 
-@proves("B1", "EMNR")
+@pytest.mark.fault("B1")
 @pytest.mark.parametrize("file", [1, 2, 3])
 def test_amid_the_files_of_a_save_it_finishes_them_first(
     file: int, untouched: Path, tmp_path: Path
@@ -197,7 +196,7 @@ def test_amid_the_files_of_a_save_it_finishes_them_first(
     require_reference(tmp_path, untouched)
 
 
-@proves("B1", "ENR")
+@pytest.mark.fault("B1")
 def test_asked_for_while_its_last_files_are_written_it_is_complete(
     untouched: Path, tmp_path: Path
 ) -> None:
@@ -231,7 +230,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory, lessons_cut: pytest.MonkeyP
     return folder
 
 
-@proves("B1", "EMNR")
+@pytest.mark.fault("B1")
 def test_while_a_judge_is_trained_it_leaves_at_once(
     scored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,7 +247,7 @@ def test_while_a_judge_is_trained_it_leaves_at_once(
     assert differing(outcome(tmp_path / RUN), outcome(scored / RUN)) == []
 
 
-@proves("B1", "EMNR")
+@pytest.mark.fault("B1")
 @pytest.mark.parametrize("call", [1, 2])
 def test_while_samples_are_scored_it_leaves_a_checkpoint_and_the_score(
     call: int, scored: Path, tmp_path: Path
@@ -263,7 +262,7 @@ def test_while_samples_are_scored_it_leaves_a_checkpoint_and_the_score(
 
 
 @pytest.mark.slow
-@proves("B1", "ENR")
+@pytest.mark.fault("B1")
 def test_at_random_moments_of_a_real_process_it_stops_and_goes_on(
     untouched: Path, tmp_path: Path
 ) -> None:
@@ -290,7 +289,7 @@ def test_at_random_moments_of_a_real_process_it_stops_and_goes_on(
         require_reference(folder, untouched)
 
 
-@proves("B1", "EN")
+@pytest.mark.fault("B1")
 def test_a_signal_amid_a_destructor_is_not_lost(tmp_path: Path) -> None:
     """Python drops what is raised there; its own ^C is lost so."""
 

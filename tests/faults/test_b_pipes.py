@@ -14,7 +14,6 @@ from genctl.cli.streams import Unminded
 from genctl.evaluation import evaluate as evaluating
 from tests.conftest import REPOSITORY, Finished
 from tests.faults.mirror import mirrors, small_set
-from tests.faults.scorecard import proves
 from tests.faults.stopped import RUN, require_clean, require_no_traceback
 from tests.support.life import arguments, differing, forked, live, outcome
 
@@ -48,7 +47,7 @@ WAYS = [unread, closed, pytest.param(full, marks=full_device)]
 Way = Callable[[str], None]
 
 
-@proves("B4", "EMNR")
+@pytest.mark.fault("B4")
 @pytest.mark.parametrize("streams", [("stdout",), ("stderr",), BOTH])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_that_nobody_listens_to_ends_as_any_other(
@@ -69,7 +68,7 @@ def test_a_run_that_nobody_listens_to_ends_as_any_other(
     assert again.json["status"] == "complete"
 
 
-@proves("B4", "ENR")
+@pytest.mark.fault("B4")
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_that_fails_unheard_keeps_its_code(way: Way, tmp_path: Path) -> None:
     def happening() -> None:
@@ -79,7 +78,7 @@ def test_a_run_that_fails_unheard_keeps_its_code(way: Way, tmp_path: Path) -> No
     assert live(tmp_path, "--set", "training.images=0", happening=happening).code == 2
 
 
-@proves("B4", "ENR")
+@pytest.mark.fault("B4")
 def test_a_download_whose_progress_nobody_reads_is_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,7 +88,7 @@ def test_a_download_whose_progress_nobody_reads_is_finished(
         assert forked(tmp_path, words, lambda: unread("stderr")).code == 0
 
 
-@proves("B4", "EMNR")
+@pytest.mark.fault("B4")
 @pytest.mark.parametrize(
     ("way", "code"),
     [(unread, 141), (closed, 0), pytest.param(full, 74, marks=full_device)],
@@ -108,7 +107,7 @@ def test_samples_whose_path_nobody_reads_are_drawn(
     require_clean(tmp_path)
 
 
-@proves("B4", "EN")
+@pytest.mark.fault("B4")
 @pytest.mark.parametrize("way", WAYS)
 def test_no_command_minds_whether_people_listen(way: Way, whole: Path, tmp_path: Path) -> None:
     lines = {
@@ -121,7 +120,7 @@ def test_no_command_minds_whether_people_listen(way: Way, whole: Path, tmp_path:
         assert forked(tmp_path, words, lambda: way("stderr")).code == 0, name
 
 
-@proves("B4", "EN")
+@pytest.mark.fault("B4")
 def test_scores_that_nobody_reads_are_kept_quietly(whole: Path, tmp_path: Path) -> None:
     """The table is drawn by rich, which would leave with 1."""
     known = {"run": "r", "n": 1, "against": "train", "seeds": 1, "scores": {"fid": 1.0},
@@ -165,7 +164,7 @@ def shell(line: str, folder: Path) -> Finished:
     return Finished(int((folder / "code").read_text()), done.stdout, done.stderr)
 
 
-@proves("B4", "EMNR")
+@pytest.mark.fault("B4")
 def test_head_ends_neither_a_run_nor_a_sample(untouched: Path, tmp_path: Path) -> None:
     words = shlex.join(arguments())
     done = shell(f"genctl {words} 2>&1 | head -1", tmp_path)

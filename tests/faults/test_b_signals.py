@@ -14,7 +14,6 @@ from genctl.common.files import PREFIX
 from genctl.training import checkpoint, session
 from genctl.training.trainer import Trainer
 from tests.conftest import Finished
-from tests.faults.scorecard import proves
 from tests.faults.stopped import RUN, loading, require_no_traceback, require_reference, require_told
 from tests.support.life import (
     after_step,
@@ -31,7 +30,7 @@ from tests.support.life import (
 # -- B2: once, twice, and of each kind -------------------------------------------------------------
 
 
-@proves("B2", "EMNR")
+@pytest.mark.fault("B2")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 )
@@ -66,7 +65,7 @@ def amid_the_file_of_a_checkpoint() -> None:
     called(checkpoint.State, "save", arm, 2)()
 
 
-@proves("B2", "ENR")
+@pytest.mark.fault("B2")
 @pytest.mark.parametrize("moment", ["after a step", "amid the file of a checkpoint"])
 def test_the_second_interrupt_ends_it_at_once_and_tears_nothing(
     moment: str, untouched: Path, tmp_path: Path
@@ -80,7 +79,7 @@ def test_the_second_interrupt_ends_it_at_once_and_tears_nothing(
     require_reference(tmp_path, untouched)
 
 
-@proves("B2", "ENR")
+@pytest.mark.fault("B2")
 def test_the_second_interrupt_ends_even_its_telling(untouched: Path, tmp_path: Path) -> None:
     def happening() -> None:
         called(session, "load_data", receive(signal.SIGINT))()
@@ -90,7 +89,7 @@ def test_the_second_interrupt_ends_even_its_telling(untouched: Path, tmp_path: P
     require_reference(tmp_path, untouched)
 
 
-@proves("B2", "ER")
+@pytest.mark.fault("B2")
 def test_a_hangup_that_was_asked_to_be_ignored_is_ignored(untouched: Path, tmp_path: Path) -> None:
     def happening() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
@@ -104,7 +103,7 @@ def test_a_hangup_that_was_asked_to_be_ignored_is_ignored(untouched: Path, tmp_p
 # -- B3: checkpoints on demand --------------------------------------------------------------------
 
 
-@proves("B3", "EMNR")
+@pytest.mark.fault("B3")
 @pytest.mark.parametrize("seed", [0, 1])
 def test_five_checkpoints_on_demand_disturb_nothing(
     seed: int, untouched: Path, tmp_path: Path
@@ -132,7 +131,7 @@ def test_five_checkpoints_on_demand_disturb_nothing(
     assert live(tmp_path).json == done.json  # complete, as ever
 
 
-@proves("B3", "ENR")
+@pytest.mark.fault("B3")
 def test_one_that_is_asked_for_before_anything_was_learned_ends_nothing(
     untouched: Path, tmp_path: Path
 ) -> None:
@@ -142,7 +141,7 @@ def test_one_that_is_asked_for_before_anything_was_learned_ends_nothing(
     assert differing(outcome(tmp_path / RUN), outcome(untouched)) == []
 
 
-@proves("B3", "NR")
+@pytest.mark.fault("B3")
 def test_a_run_can_go_on_from_one(untouched: Path, tmp_path: Path) -> None:
     def happening() -> None:
         signalled(signal.SIGUSR1, step=11)()
