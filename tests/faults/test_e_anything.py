@@ -15,7 +15,6 @@ from genctl.data.pictures import picture_of
 from genctl.inference.resolve import resolve
 from genctl.runs import model_file
 from genctl.runs.model_file import TrainedModel
-from tests.faults.scorecard import proves
 from tests.support.models import save_model
 
 WORDS = st.sampled_from(
@@ -42,7 +41,7 @@ def understand(text: str, options: list[str]) -> None:
     assert config is None or configs.parse(configs.dump(config), "dumped") == config
 
 
-@proves("E1", "EM")
+@pytest.mark.fault("E1")
 @settings(max_examples=250, deadline=None)
 @given(CONFIG, st.lists(OPTION, max_size=3))
 def test_any_text_gives_a_config_or_an_error_for_people(text: str, options: list[str]) -> None:
@@ -50,7 +49,7 @@ def test_any_text_gives_a_config_or_an_error_for_people(text: str, options: list
 
 
 @pytest.mark.slow
-@proves("E1", "EM")
+@pytest.mark.fault("E1")
 @settings(max_examples=20_000, deadline=None)
 @given(CONFIG, st.lists(OPTION, max_size=3))
 def test_any_of_many_texts_gives_a_config_or_an_error_for_people(
@@ -86,7 +85,7 @@ def show(spec: str, trained: TrainedModel) -> None:
         assert all(one.codes(0, 0, 1).shape == (1, 16) for one in shown)
 
 
-@proves("E1", "EM")
+@pytest.mark.fault("E1")
 @settings(max_examples=200, deadline=None)
 @given(spec=SPEC)
 def test_any_words_give_conditions_or_a_reason(spec: str, trained: TrainedModel) -> None:
@@ -94,7 +93,7 @@ def test_any_words_give_conditions_or_a_reason(spec: str, trained: TrainedModel)
 
 
 @pytest.mark.slow
-@proves("E1", "EM")
+@pytest.mark.fault("E1")
 @settings(max_examples=10_000, deadline=None)
 @given(spec=SPEC)
 def test_any_of_many_words_give_conditions_or_a_reason(spec: str, trained: TrainedModel) -> None:

@@ -9,7 +9,6 @@ import pytest
 from genctl.config import config as configs
 from tests.conftest import REPOSITORY, Run
 from tests.faults.refusal import changed, contents, told
-from tests.faults.scorecard import proves
 
 GOOD = "data: {kind: digits}\n"
 
@@ -37,7 +36,7 @@ def accept(genctl: Run, text: str) -> None:
 # -- E1: invalid settings -------------------------------------------------------------------------
 
 
-@proves("E1", "EMNR")
+@pytest.mark.fault("E1")
 def test_all_mistakes_are_told_at_once_each_with_its_line_and_what_was_meant(genctl: Run) -> None:
     lines = refuse(
         genctl,
@@ -74,7 +73,7 @@ NO_CONFIG = {
 }
 
 
-@proves("E1", "EMNR")
+@pytest.mark.fault("E1")
 @pytest.mark.parametrize("what", NO_CONFIG)
 def test_a_file_that_is_no_config_is_told_in_one_line(what: str, genctl: Run) -> None:
     (line,) = refuse(genctl, NO_CONFIG[what])
@@ -82,7 +81,7 @@ def test_a_file_that_is_no_config_is_told_in_one_line(what: str, genctl: Run) ->
     accept(genctl, GOOD)
 
 
-@proves("E1", "EMN")
+@pytest.mark.fault("E1")
 @pytest.mark.parametrize(
     ("source", "code"),
     [(".", 2), ("none.yaml", 66), ("none/none.yaml", 66), ("x" * 300, 66), ("file.yaml/x", 66)],
@@ -95,7 +94,7 @@ def test_a_config_that_is_not_there_is_missing(source: str, code: int, genctl: R
     assert [path.name for path in Path().iterdir()] == ["file.yaml"]
 
 
-@proves("E1", "M")
+@pytest.mark.fault("E1")
 @pytest.mark.parametrize("command", [["train", "--config"], ["configs", "check"]])
 def test_mistakes_are_told_before_torch_is_loaded(command: list[str], tmp_path: Path) -> None:
     (tmp_path / "file.yaml").write_text("lerning_rate: .1\n")
@@ -118,7 +117,7 @@ REFUSED = ["on", "010", "0x1p3", "1:30", "2024-01-01", "1_000", "'0.1'", "yes", 
            ".inf", "1e999", "~", "[1]", "{a: 1}"]  # fmt: skip
 
 
-@proves("E2", "EMNR")
+@pytest.mark.fault("E2")
 @pytest.mark.parametrize("word", REFUSED)
 def test_what_is_no_number_is_not_taken_for_one(word: str, genctl: Run) -> None:
     (line,) = refuse(genctl, f"{GOOD}optimizer:\n  learning_rate: {word}\n")
@@ -127,7 +126,7 @@ def test_what_is_no_number_is_not_taken_for_one(word: str, genctl: Run) -> None:
     accept(genctl, GOOD)
 
 
-@proves("E2", "EN")
+@pytest.mark.fault("E2")
 @pytest.mark.parametrize(("word", "number"), [("1e-3", 0.001), ("1.0e-3", 0.001), ("1E-3", 0.001),
                                               (".5", 0.5), ("+1", 1.0), ("1", 1.0)])  # fmt: skip
 def test_a_number_in_any_usual_spelling_is_that_number(word: str, number: float) -> None:
@@ -135,7 +134,7 @@ def test_a_number_in_any_usual_spelling_is_that_number(word: str, number: float)
     assert config.optimizer.learning_rate == number
 
 
-@proves("E2", "EMN")
+@pytest.mark.fault("E2")
 @pytest.mark.parametrize(
     ("setting", "why"),
     [("training: {seed: 1.0}", "write 1"), ("training: {seed: true}", "the truth value true"),
@@ -153,7 +152,7 @@ def test_a_value_of_another_type_is_never_converted(setting: str, why: str, genc
 # -- E3: duplicate keys ---------------------------------------------------------------------------
 
 
-@proves("E3", "EMNR")
+@pytest.mark.fault("E3")
 def test_keys_that_stand_twice_are_told_with_both_lines(genctl: Run) -> None:
     text = "training:\n  seed: 1\n  images: 5\n  seed: 2\ndata: {kind: digits}\ntraining: {}\n"
     assert refuse(genctl, text) == [

@@ -8,7 +8,6 @@ import pytest
 
 from genctl.config import config as configs
 from tests.faults.refusal import changed, contents, told
-from tests.faults.scorecard import proves
 from tests.support.life import checkpoints, forked, little_memory, live
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
@@ -55,7 +54,7 @@ HOSTILE = {
 
 
 @linux
-@proves("E4", "EMNR")
+@pytest.mark.fault("E4")
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_config_is_refused_in_little_memory(what: str, tmp_path: Path) -> None:
     (tmp_path / "file.yaml").write_text(HOSTILE[what])
@@ -68,7 +67,7 @@ def test_a_hostile_config_is_refused_in_little_memory(what: str, tmp_path: Path)
 
 
 @linux
-@proves("E4", "EMN")
+@pytest.mark.fault("E4")
 @pytest.mark.parametrize("what", ["5,000 lists deep", "python/object/apply", "NUL",
                                   "a number of 60,000 digits"])  # fmt: skip
 def test_a_hostile_override_is_refused_in_little_memory(what: str, tmp_path: Path) -> None:
@@ -91,7 +90,7 @@ CHANGED = {
 }
 
 
-@proves("E5", "EMNR")
+@pytest.mark.fault("E5")
 def test_a_run_goes_on_with_its_settings_or_says_which_are_others(tmp_path: Path) -> None:
     assert live(tmp_path).code == 0
     run = tmp_path / "runs" / "run"

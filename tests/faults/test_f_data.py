@@ -19,7 +19,6 @@ from genctl.data.torchvision_sets import Kmnist, Mnist
 from tests.conftest import Finished
 from tests.faults.mirror import NAMES, Mirrors, idx, mirrors, small_set
 from tests.faults.refusal import changed, contents, require_line
-from tests.faults.scorecard import proves
 from tests.support.life import SETTINGS, differing, forked, outcome
 
 
@@ -57,7 +56,7 @@ def damages(content: bytes) -> dict[str, bytes]:
     }
 
 
-@proves("F3", "EMNR")
+@pytest.mark.fault("F3")
 @pytest.mark.parametrize("name", NAMES)
 def test_no_run_trains_on_a_damaged_file(name: str, mnist: Path, tmp_path: Path) -> None:
     whole = (mnist / name).read_bytes()
@@ -95,7 +94,7 @@ def nonsense() -> dict[str, dict[str, bytes]]:
     }
 
 
-@proves("F3", "EMNR")
+@pytest.mark.fault("F3")
 @pytest.mark.parametrize("what", nonsense())
 def test_no_run_trains_on_files_that_make_no_sense(what: str, tmp_path: Path) -> None:
     raw = tmp_path / "data" / "KMNIST" / "raw"
@@ -112,7 +111,7 @@ def test_no_run_trains_on_files_that_make_no_sense(what: str, tmp_path: Path) ->
     assert train(tmp_path, "kmnist").code == 0
 
 
-@proves("F3", "N")
+@pytest.mark.fault("F3")
 def test_pickles_that_old_torchvisions_left_are_not_taken_for_the_data(tmp_path: Path) -> None:
     (tmp_path / "KMNIST" / "processed").mkdir(parents=True)
     raw = tmp_path / "KMNIST" / "raw"
@@ -139,7 +138,7 @@ def litter(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.suffix == ".gz" or PREFIX in path.name]
 
 
-@proves("F4", "ENR")
+@pytest.mark.fault("F4")
 @pytest.mark.parametrize("manner", ["good", "403", "404", "wrong", "cut", "hang"])
 def test_a_mirror_that_fails_is_left_for_the_next(
     manner: str, served: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -158,7 +157,7 @@ def test_a_mirror_that_fails_is_left_for_the_next(
     assert served.asked == asked, "what is there is not asked for again"
 
 
-@proves("F4", "EMNR")
+@pytest.mark.fault("F4")
 @pytest.mark.parametrize("manner", ["403", "404", "wrong", "cut", "hang"])
 def test_where_every_mirror_fails_the_way_by_hand_is_told(
     manner: str, served: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -175,7 +174,7 @@ def test_where_every_mirror_fails_the_way_by_hand_is_told(
     assert train(tmp_path, "kmnist").code == 0
 
 
-@proves("F4", "NR")
+@pytest.mark.fault("F4")
 def test_what_was_downloaded_is_checked_ever_after(served: Mirrors, tmp_path: Path) -> None:
     assert train(tmp_path, "kmnist").code == 0
     path = tmp_path / "data" / "KMNIST" / "raw" / NAMES[0]
@@ -211,7 +210,7 @@ def started(root: Path) -> Any:
     return process
 
 
-@proves("F4", "ENR")
+@pytest.mark.fault("F4")
 def test_four_first_runs_at_once_download_once(served: Mirrors, tmp_path: Path) -> None:
     load_alone = started(tmp_path / "alone")
     load_alone.join()
@@ -225,7 +224,7 @@ def test_four_first_runs_at_once_download_once(served: Mirrors, tmp_path: Path) 
     assert litter(tmp_path / "data") == []
 
 
-@proves("F4", "NR")
+@pytest.mark.fault("F4")
 def test_a_download_that_is_killed_leaves_nothing_that_passes_for_data(
     served: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

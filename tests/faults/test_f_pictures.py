@@ -13,7 +13,6 @@ from PIL import Image, PngImagePlugin
 
 from tests.conftest import Run
 from tests.faults.refusal import changed, contents, refuse, require_line
-from tests.faults.scorecard import proves
 from tests.support.life import forked, little_memory
 from tests.support.models import save_model
 
@@ -48,7 +47,7 @@ BAD = {
 }  # fmt: skip
 
 
-@proves("F1", "EMNR")
+@pytest.mark.fault("F1")
 @pytest.mark.parametrize("what", BAD)
 def test_a_bad_picture_is_refused_before_anything_is_written(
     what: str, genctl: Run, model: Path, tmp_path: Path
@@ -90,7 +89,7 @@ ODD = {
 }
 
 
-@proves("F1", "EN")
+@pytest.mark.fault("F1")
 @pytest.mark.parametrize("what", ODD)
 def test_a_picture_in_another_dress_has_the_same_code(
     what: str, genctl: Run, model: Path, tmp_path: Path
@@ -103,7 +102,7 @@ def test_a_picture_in_another_dress_has_the_same_code(
     assert np.allclose(plain, odd, atol=1e-2)
 
 
-@proves("F1", "EN")
+@pytest.mark.fault("F1")
 @pytest.mark.parametrize(
     "name", ["a b.png", "a\nb.png", "-a.png", "ä.png", "[1].png", "\udcff.png"]
 )
@@ -177,7 +176,7 @@ BOMBS = {
 
 
 @linux
-@proves("F2", "EMNR")
+@pytest.mark.fault("F2")
 @pytest.mark.parametrize("what", BOMBS)
 def test_a_bomb_is_refused_in_little_memory(what: str, model: Path, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.png"
@@ -194,7 +193,7 @@ def test_a_bomb_is_refused_in_little_memory(what: str, model: Path, tmp_path: Pa
 
 
 @linux
-@proves("F2", "EMN")
+@pytest.mark.fault("F2")
 @pytest.mark.parametrize("side", [8_000, 10_000, 20_000])
 def test_a_picture_that_claims_to_be_huge_is_refused_for_its_size(
     side: int, genctl: Run, model: Path, tmp_path: Path
@@ -203,7 +202,7 @@ def test_a_picture_that_claims_to_be_huge_is_refused_for_its_size(
     refuse(genctl, ("sample", "--run", model, "--condition", "a.png"), "make it smaller")
 
 
-@proves("F2", "EN")
+@pytest.mark.fault("F2")
 def test_a_picture_with_a_long_but_sane_text_is_read(
     genctl: Run, model: Path, tmp_path: Path
 ) -> None:
