@@ -18,7 +18,6 @@ from genctl.common import files, tensors
 from genctl.runs.run import Run
 from tests.conftest import Finished
 from tests.faults.refusal import contents, made
-from tests.faults.scorecard import proves
 from tests.faults.stopped import RUN, require_clean, require_no_traceback, require_reference
 from tests.support.life import (
     Happening,
@@ -81,7 +80,7 @@ MANNERS = {"amid its bytes": half_written, "when it is flushed": disk_full_at}
 SOME = ["amid its bytes", pytest.param("when it is flushed", marks=pytest.mark.slow)]
 
 
-@proves("C1", "EMNR")
+@pytest.mark.fault("C1")
 @pytest.mark.parametrize("name", [SECOND, "000000256.png", "model.safetensors", "result.json"])
 @pytest.mark.parametrize("manner", SOME)
 def test_a_file_that_does_not_fit_leaves_all_that_was_there(
@@ -104,7 +103,7 @@ def test_a_file_that_does_not_fit_leaves_all_that_was_there(
     require_reference(tmp_path, untouched)
 
 
-@proves("C1", "EMNR")
+@pytest.mark.fault("C1")
 def test_the_very_first_files_that_do_not_fit_leave_a_run_that_can_begin(
     untouched: Path, tmp_path: Path
 ) -> None:
@@ -125,7 +124,7 @@ def limited(size: int) -> Happening:
     return after_step(15, limit)
 
 
-@proves("C1", "EMNR")
+@pytest.mark.fault("C1")
 @pytest.mark.parametrize(
     ("size", "name"), [(40_000, SECOND), (1_000, r"(tensorboard|metrics\.jsonl)")]
 )
@@ -141,7 +140,7 @@ def test_a_limit_on_the_size_of_files_is_a_full_disk_too(
     require_reference(tmp_path, untouched)
 
 
-@proves("C1", "EMNR")
+@pytest.mark.fault("C1")
 @pytest.mark.parametrize("number", [3, pytest.param(8, marks=pytest.mark.slow)])
 def test_metrics_that_do_not_fit_end_the_run(number: int, untouched: Path, tmp_path: Path) -> None:
     done = live(tmp_path, happening=called(Run, "log", lambda: limit_now(200 * number), number))
@@ -153,7 +152,7 @@ def limit_now(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@proves("C1", "EMNR")
+@pytest.mark.fault("C1")
 @pytest.mark.parametrize("number", [5, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 20))])
 def test_curves_that_do_not_fit_end_the_run_without_a_traceback(
     number: int, untouched: Path, tmp_path: Path
@@ -167,7 +166,7 @@ def test_curves_that_do_not_fit_end_the_run_without_a_traceback(
     require_reference(tmp_path, untouched)
 
 
-@proves("C1", "EMN")
+@pytest.mark.fault("C1")
 def test_a_disk_that_stays_full_tells_the_first_failure(tmp_path: Path) -> None:
     def happening() -> None:
         disk_full_at(SECOND)()
@@ -179,7 +178,7 @@ def test_a_disk_that_stays_full_tells_the_first_failure(tmp_path: Path) -> None:
     assert "warning: cannot write" in done.err
 
 
-@proves("C1", "EMN")
+@pytest.mark.fault("C1")
 def test_a_disk_without_room_is_found_before_anything_is_written(tmp_path: Path) -> None:
     def full(path: object) -> Any:
         return type("Usage", (), {"free": 50_000})
@@ -210,7 +209,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_on_a_real_full_disk_a_run_waits_for_room(
     small_disk: Path, untouched: Path, tmp_path: Path
 ) -> None:
-    """Not a proof for the scorecard, since not everybody may mount; the others play it."""
+    """Skipped where file systems may not be mounted; the other tests simulate it."""
     ballast = small_disk / "ballast"
 
     def fill(_: Any) -> None:
@@ -235,7 +234,7 @@ def test_on_a_real_full_disk_a_run_waits_for_room(
 # -- C3: saved, then pruned -----------------------------------------------------------------------
 
 
-@proves("C3", "EMNR")
+@pytest.mark.fault("C3")
 @pytest.mark.parametrize("manner", MANNERS)
 def test_the_only_checkpoint_stays_until_the_next_is_there(
     manner: str, untouched: Path, tmp_path: Path
@@ -276,7 +275,7 @@ OUTPUTS = {
 }
 
 
-@proves("C1", "EMNR")
+@pytest.mark.fault("C1")
 @pytest.mark.parametrize("manner", SOME)
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_an_output_that_does_not_fit_is_not_there(name: str, manner: str, desk: Path) -> None:

@@ -14,7 +14,6 @@ import pytest
 from genctl.training import session
 from tests.conftest import Finished
 from tests.faults.refusal import changed, contents
-from tests.faults.scorecard import proves
 from tests.faults.stopped import RUN, require_clean, require_no_traceback, require_reference, spent
 from tests.support.life import (
     Happening,
@@ -59,7 +58,7 @@ def minding_modes(happening: Happening = nothing) -> Happening:
     return happen
 
 
-@proves("C2", "EMNR")
+@pytest.mark.fault("C2")
 @pytest.mark.parametrize("place", ["runs", "runs/run", "runs/run/checkpoints", "runs/run/samples"])
 def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_loaded(
     place: str, untouched: Path, tmp_path: Path
@@ -89,7 +88,7 @@ def forbidden(place: str) -> Callable[[Any], None]:
     return lambda _: Path(place).chmod(0o555)
 
 
-@proves("C2", "EMNR")
+@pytest.mark.fault("C2")
 @pytest.mark.parametrize("place", ["runs/run", "runs/run/checkpoints", "runs/run/samples"])
 @pytest.mark.parametrize("step", [1, 15, 29])
 def test_a_folder_that_is_closed_amid_a_run_is_never_passed_over(
@@ -103,14 +102,14 @@ def test_a_folder_that_is_closed_amid_a_run_is_never_passed_over(
     require_reference(tmp_path, untouched)
 
 
-@proves("C2", "EN")
+@pytest.mark.fault("C2")
 def test_a_run_whose_folder_is_deleted_says_so(tmp_path: Path) -> None:
     done = live(tmp_path, happening=after_step(11, lambda _: shutil.rmtree(RUN)))
     require_line(done, 74, str(RUN))
     assert live(tmp_path).code == 0
 
 
-@proves("C2", "EMN")
+@pytest.mark.fault("C2")
 def test_the_result_that_cannot_be_left_is_told(untouched: Path, tmp_path: Path) -> None:
     def happening() -> None:
         called(session._Part, "_result", lambda: Path(RUN).chmod(0o555))()
@@ -121,7 +120,7 @@ def test_the_result_that_cannot_be_left_is_told(untouched: Path, tmp_path: Path)
     require_reference(tmp_path, untouched)
 
 
-@proves("C2", "EMNR")
+@pytest.mark.fault("C2")
 def test_a_lock_that_may_not_be_taken_is_told(untouched: Path, tmp_path: Path) -> None:
     """As that of somebody else's run."""
     assert live(tmp_path, happening=signalled(signal.SIGTERM, step=11)).code == 143
@@ -132,7 +131,7 @@ def test_a_lock_that_may_not_be_taken_is_told(untouched: Path, tmp_path: Path) -
     require_reference(tmp_path, untouched)
 
 
-@proves("C2", "EMN")
+@pytest.mark.fault("C2")
 @pytest.mark.parametrize(
     "words",
     [("sample", "--out", "closed/a.png"), ("sample", "--out", "closed/a.npz"),
@@ -168,7 +167,7 @@ def waiting_at(step: int) -> tuple[Happening, int, int]:
     return after_step(step, wait), arrived, let_go
 
 
-@proves("C4", "EMNR")
+@pytest.mark.fault("C4")
 def test_a_second_process_is_kept_out_and_the_first_undisturbed(
     untouched: Path, tmp_path: Path
 ) -> None:
@@ -191,7 +190,7 @@ def test_a_second_process_is_kept_out_and_the_first_undisturbed(
     require_reference(tmp_path, untouched)
 
 
-@proves("C4", "ENR")
+@pytest.mark.fault("C4")
 def test_the_lock_of_a_killed_process_is_free_at_once(untouched: Path, tmp_path: Path) -> None:
     happening, arrived, _ = waiting_at(11)
     first = begun(tmp_path, arguments(), happening)
@@ -206,7 +205,7 @@ def test_the_lock_of_a_killed_process_is_free_at_once(untouched: Path, tmp_path:
 # -- C5: something else is there ------------------------------------------------------------------
 
 
-@proves("C5", "EMNR")
+@pytest.mark.fault("C5")
 def test_fresh_moves_an_old_run_aside_and_changes_not_a_byte(
     untouched: Path, tmp_path: Path
 ) -> None:
@@ -235,7 +234,7 @@ THESES: dict[str, dict[str, str]] = {
 }
 
 
-@proves("C5", "EMNR")
+@pytest.mark.fault("C5")
 @pytest.mark.parametrize("fresh", [(), ("--fresh",)])
 @pytest.mark.parametrize("thesis", THESES)
 def test_what_is_no_run_is_left_alone_to_the_last_byte(
@@ -283,7 +282,7 @@ def masked(mask: int) -> Happening:
     return lambda: os.umask(mask) and None
 
 
-@proves("C6", "ENR")
+@pytest.mark.fault("C6")
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
 def test_every_file_of_a_run_is_as_open_as_the_umask_says(mask: int, tmp_path: Path) -> None:
     done = live(tmp_path, "--set", "training.images=128", happening=masked(mask))
@@ -293,7 +292,7 @@ def test_every_file_of_a_run_is_as_open_as_the_umask_says(mask: int, tmp_path: P
         assert stat.S_IMODE(path.stat().st_mode) == mode & ~mask, path
 
 
-@proves("C6", "ENR")
+@pytest.mark.fault("C6")
 @pytest.mark.parametrize("mask", [0o002, 0o077])
 def test_every_output_is_as_open_as_the_umask_says(mask: int, desk: Path) -> None:
     for name, words in WRITERS.items():
@@ -301,7 +300,7 @@ def test_every_output_is_as_open_as_the_umask_says(mask: int, desk: Path) -> Non
         assert stat.S_IMODE((desk / name).stat().st_mode) == 0o666 & ~mask, name
 
 
-@proves("C6", "ENR")
+@pytest.mark.fault("C6")
 def test_every_output_replaces_what_a_link_leads_to(desk: Path) -> None:
     (desk / "far").mkdir()
     for name, words in WRITERS.items():
@@ -319,7 +318,7 @@ def test_every_output_replaces_what_a_link_leads_to(desk: Path) -> None:
     require_clean(desk)
 
 
-@proves("C6", "ENR")
+@pytest.mark.fault("C6")
 def test_runs_may_lie_behind_links(untouched: Path, tmp_path: Path) -> None:
     (tmp_path / "far" / "run").mkdir(parents=True)
     (tmp_path / "near").mkdir()
@@ -338,7 +337,7 @@ def test_runs_may_lie_behind_links(untouched: Path, tmp_path: Path) -> None:
 DEVICES = {"/dev/null": 0, "/dev/full": 74, "pipe": 0}
 
 
-@proves("C6", "EMN")
+@pytest.mark.fault("C6")
 @pytest.mark.parametrize("device", DEVICES)
 def test_devices_are_written_to_and_stay(device: str, desk: Path) -> None:
     """Behind links, since most outputs must end in the name of their format."""
@@ -360,7 +359,7 @@ def test_devices_are_written_to_and_stay(device: str, desk: Path) -> None:
     require_clean(desk)
 
 
-@proves("C6", "ENR")
+@pytest.mark.fault("C6")
 def test_what_is_written_to_stdout_is_all_that_is_there(desk: Path) -> None:
     """Neither the path nor the JSON follow, so that the next program can read it."""
 

@@ -14,7 +14,6 @@ import torch
 
 from tests.conftest import Finished, Run
 from tests.faults.refusal import changed, contents, require_line, still_draws
-from tests.faults.scorecard import proves
 from tests.support.forge import header, rewritten, with_header
 from tests.support.life import forked, little_memory
 
@@ -70,7 +69,7 @@ BOMBS = {
 
 
 @linux
-@proves("D5", "EMNR")
+@pytest.mark.fault("D5")
 @pytest.mark.parametrize("what", BOMBS)
 def test_a_bomb_is_refused_in_little_memory(
     what: str, genctl: Run, whole: Path, tmp_path: Path
@@ -102,7 +101,7 @@ HUGE: dict[str, dict[str, Any]] = {
 
 
 @linux
-@proves("D5", "EMN")
+@pytest.mark.fault("D5")
 @pytest.mark.parametrize("what", HUGE)
 def test_a_config_that_asks_for_huge_networks_costs_little(
     what: str, whole: Path, tmp_path: Path
@@ -117,7 +116,7 @@ def test_a_config_that_asks_for_huge_networks_costs_little(
 
 
 @linux
-@proves("D5", "EMN")
+@pytest.mark.fault("D5")
 @pytest.mark.parametrize("shape", [(2**40, 16), (2**62, 4)])
 def test_a_file_of_codes_that_claims_to_be_huge_is_refused(
     shape: tuple[int, int], whole: Path, tmp_path: Path

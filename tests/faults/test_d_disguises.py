@@ -17,7 +17,6 @@ import torch
 from genctl.common.files import PREFIX
 from tests.conftest import Run
 from tests.faults.refusal import commands, refuse, still_draws
-from tests.faults.scorecard import proves
 from tests.support.forge import Payload, disguises, header, header_end, with_header
 from tests.support.life import differing, live, outcome, signalled
 
@@ -53,7 +52,7 @@ def unpicklers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 # -- D1: pickles ----------------------------------------------------------------------------------
 
 
-@proves("D1", "EMNR")
+@pytest.mark.fault("D1")
 @pytest.mark.parametrize("what", WHAT)
 def test_a_pickle_in_any_disguise_is_refused_by_every_command(
     what: str, genctl: Run, canary: Path, unpicklers: list[str], whole: Path, tmp_path: Path
@@ -65,7 +64,7 @@ def test_a_pickle_in_any_disguise_is_refused_by_every_command(
     still_draws(genctl, whole)
 
 
-@proves("D1", "EMNR")
+@pytest.mark.fault("D1")
 @pytest.mark.parametrize("form", ["array of objects", "bare pickle"])
 def test_a_pickle_in_a_file_of_codes_is_refused(
     form: str, genctl: Run, canary: Path, unpicklers: list[str], whole: Path, tmp_path: Path
@@ -87,7 +86,7 @@ def interrupted(tmp_path: Path) -> Path:
     return tmp_path / "runs" / "run"
 
 
-@proves("D1", "NR")
+@pytest.mark.fault("D1")
 def test_a_resumed_run_puts_planted_pickles_aside_and_is_the_same_run(
     canary: Path, interrupted: Path, untouched: Path
 ) -> None:
@@ -124,7 +123,7 @@ def sizes(content: bytes) -> dict[str, bytes]:
     }
 
 
-@proves("D2", "EMNR")
+@pytest.mark.fault("D2")
 @pytest.mark.parametrize("what", sizes(b"\1" + bytes(7) + b"{}"))
 def test_a_file_of_another_length_is_refused_with_both_lengths(
     what: str, genctl: Run, whole: Path, tmp_path: Path
@@ -143,7 +142,7 @@ def test_a_file_of_another_length_is_refused_with_both_lengths(
     still_draws(genctl, path)
 
 
-@proves("D2", "NR")
+@pytest.mark.fault("D2")
 def test_a_resumed_run_does_without_cut_checkpoints(interrupted: Path, untouched: Path) -> None:
     newest = max((interrupted / "checkpoints").glob("*.safetensors"))
     cuts = list(sizes(newest.read_bytes()).values())
@@ -159,7 +158,7 @@ def test_a_resumed_run_does_without_cut_checkpoints(interrupted: Path, untouched
 # -- D3: one bit ----------------------------------------------------------------------------------
 
 
-@proves("D3", "EMNR")
+@pytest.mark.fault("D3")
 def test_each_of_fifty_flipped_bits_is_refused(genctl: Run, whole: Path, tmp_path: Path) -> None:
     content, chance = whole.read_bytes(), random.Random(3)
     end, path = header_end(content), tmp_path / "model.safetensors"
@@ -175,7 +174,7 @@ def test_each_of_fifty_flipped_bits_is_refused(genctl: Run, whole: Path, tmp_pat
     still_draws(genctl, path)
 
 
-@proves("D3", "NR")
+@pytest.mark.fault("D3")
 def test_a_resumed_run_does_without_flipped_checkpoints(interrupted: Path, untouched: Path) -> None:
     newest, chance = max((interrupted / "checkpoints").glob("*.safetensors")), random.Random(3)
     content = newest.read_bytes()

@@ -8,7 +8,6 @@ import torch
 
 from tests.conftest import Run
 from tests.faults.refusal import commands, refuse, still_draws
-from tests.faults.scorecard import proves
 from tests.support.forge import Change, rewritten
 
 CHANGES: dict[str, Change] = {
@@ -43,7 +42,7 @@ CHANGES: dict[str, Change] = {
 }
 
 
-@proves("D6", "EMNR")
+@pytest.mark.fault("D6")
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_file_that_does_not_fit_itself_is_refused(
     what: str, genctl: Run, whole: Path, tmp_path: Path
@@ -64,7 +63,7 @@ def without(number: int) -> Change:
     return change
 
 
-@proves("D6", "M")
+@pytest.mark.fault("D6")
 @pytest.mark.parametrize(("missing", "named"), [(1, 1), (3, 3), (5, 3)])
 def test_the_first_three_differences_are_named(
     missing: int, named: int, genctl: Run, whole: Path, tmp_path: Path
@@ -82,14 +81,14 @@ NAMED = {
 }
 
 
-@proves("D6", "M")
+@pytest.mark.fault("D6")
 @pytest.mark.parametrize("what", NAMED)
 def test_what_does_not_fit_is_named(what: str, genctl: Run, whole: Path, tmp_path: Path) -> None:
     path = rewritten(whole, tmp_path / "changed.safetensors", CHANGES[what])
     refuse(genctl, commands(path)[0], NAMED[what])
 
 
-@proves("D6", "EMN")
+@pytest.mark.fault("D6")
 def test_a_checkpoint_is_no_model(genctl: Run, tiny_run: Path) -> None:
     path = next((tiny_run / "checkpoints").iterdir())
     for command in commands(path):

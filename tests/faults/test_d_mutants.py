@@ -26,7 +26,6 @@ from genctl.runs import model_file
 from genctl.training.state import State
 from tests.conftest import Run
 from tests.faults.mutate import UNSIGNED, with_odd_fact, with_odd_tensor
-from tests.faults.scorecard import proves
 from tests.support.life import little_memory
 from tests.support.models import save_model
 from tests.support.tiny import tiny
@@ -114,7 +113,7 @@ def model_judge(whole: Path) -> Judge:
 COUNTS = [pytest.param(300, id="300"), pytest.param(5000, id="5000", marks=pytest.mark.slow)]
 
 
-@proves("D4", "EMN")
+@pytest.mark.fault("D4")
 @pytest.mark.parametrize("count", COUNTS)
 def test_mutated_models_are_refused_or_as_good_as_new(count: int, tmp_path: Path) -> None:
     whole = save_model(tmp_path / "whole.safetensors")
@@ -126,7 +125,7 @@ def test_mutated_models_are_refused_or_as_good_as_new(count: int, tmp_path: Path
     }  # fmt: skip
 
 
-@proves("D4", "ENR")
+@pytest.mark.fault("D4")
 @pytest.mark.parametrize("count", COUNTS)
 def test_mutated_checkpoints_are_refused_and_change_nothing(count: int, tmp_path: Path) -> None:
     config = tiny("condition.code_dim=4")
@@ -150,7 +149,7 @@ def test_mutated_checkpoints_are_refused_and_change_nothing(count: int, tmp_path
     assert in_little_memory(tmp_path, lambda: survey(whole, "checkpoint", count, 6, judge)) == []
 
 
-@proves("D4", "EMR")
+@pytest.mark.fault("D4")
 def test_a_mutant_on_the_command_line_is_one_line(genctl: Run, tmp_path: Path) -> None:
     whole, chance = save_model(tmp_path / "whole.safetensors"), random.Random(7)
     found, metadata, _ = tensors.read(whole, "model")

@@ -12,7 +12,6 @@ from golden.write import MORE_IMAGES, sample, train
 
 from tests.conftest import REPOSITORY, Run
 from tests.faults.refusal import refuse
-from tests.faults.scorecard import proves
 from tests.support.forge import header, with_header
 from tests.support.life import differing, live, outcome, signalled
 
@@ -38,7 +37,7 @@ def test_there_are_golden_files() -> None:
     assert [path.name for path in GOLDEN] == ["format-1"]
 
 
-@proves("D7", "ENR")
+@pytest.mark.fault("D7")
 @pytest.mark.parametrize("folder", GOLDEN, ids=lambda path: path.name)
 def test_a_golden_model_draws_the_pictures_that_it_always_drew(
     folder: Path, genctl: Run, tmp_path: Path
@@ -50,7 +49,7 @@ def test_a_golden_model_draws_the_pictures_that_it_always_drew(
     assert levels.max() <= 1  # another processor may round a sum otherwise
 
 
-@proves("D7", "ENR")
+@pytest.mark.fault("D7")
 @pytest.mark.parametrize("folder", GOLDEN, ids=lambda path: path.name)
 def test_a_golden_run_is_listed_complete_and_goes_on(
     folder: Path, genctl: Run, tmp_path: Path
@@ -68,7 +67,7 @@ def test_a_golden_run_is_listed_complete_and_goes_on(
     assert levels.mean() < 0.5
 
 
-@proves("D7", "EMNR")
+@pytest.mark.fault("D7")
 def test_a_model_of_a_later_format_is_refused_for_what_it_is(genctl: Run, tmp_path: Path) -> None:
     whole = GOLDEN[-1] / "run" / "model.safetensors"
     found = header(whole.read_bytes())
@@ -80,7 +79,7 @@ def test_a_model_of_a_later_format_is_refused_for_what_it_is(genctl: Run, tmp_pa
     assert genctl("sample", "--run", path, "--n", 1, "--out", "a.png").code == 0
 
 
-@proves("D7", "EMNR")
+@pytest.mark.fault("D7")
 def test_a_run_continued_by_a_later_version_is_left_alone(genctl: Run, tmp_path: Path) -> None:
     shutil.copytree(GOLDEN[-1] / "run", tmp_path / "runs" / "run")
     folder = tmp_path / "runs" / "run" / "checkpoints"
@@ -102,7 +101,7 @@ def test_a_run_continued_by_a_later_version_is_left_alone(genctl: Run, tmp_path:
 # -- D8: a damaged newest checkpoint --------------------------------------------------------------
 
 
-@proves("D8", "EMNR")
+@pytest.mark.fault("D8")
 def test_a_damaged_newest_checkpoint_is_kept_aside_for_the_one_before(
     tmp_path: Path, untouched: Path
 ) -> None:
@@ -121,7 +120,7 @@ def test_a_damaged_newest_checkpoint_is_kept_aside_for_the_one_before(
     assert differing(outcome(run), outcome(untouched)) == []
 
 
-@proves("D8", "EMN")
+@pytest.mark.fault("D8")
 def test_a_named_model_is_never_replaced_by_another(
     genctl: Run, tiny_run: Path, tmp_path: Path
 ) -> None:

@@ -12,7 +12,6 @@ from genctl.data.digits import Digits
 from genctl.data.pictures import picture_of
 from tests.conftest import Finished, Run
 from tests.faults.refusal import commands, contents, refuse
-from tests.faults.scorecard import proves
 from tests.support.forge import rewritten
 
 HOSTILE = ("../../../x", "/etc/passwd", "a\nb", "\x1b[31mred\x1b[2J", "x" * 1_000_000,
@@ -35,7 +34,7 @@ def terminal_is_safe(done: Finished) -> None:
     assert len(done.err) < 10_000
 
 
-@proves("D9", "EMNR")
+@pytest.mark.fault("D9")
 def test_words_of_a_model_are_shown_as_text_and_write_only_what_was_asked(
     genctl: Run, hostile: Path, tmp_path: Path
 ) -> None:
@@ -61,7 +60,7 @@ def test_words_of_a_model_are_shown_as_text_and_write_only_what_was_asked(
     assert set(contents(tmp_path)) - set(before) - written == {tmp_path / "here" / "one.npz"}
 
 
-@proves("D9", "NR")
+@pytest.mark.fault("D9")
 def test_a_class_called_like_another_folder_is_not_looked_for_there(
     genctl: Run, hostile: Path, tmp_path: Path
 ) -> None:
@@ -76,7 +75,7 @@ def test_a_class_called_like_another_folder_is_not_looked_for_there(
     assert "label" not in json.loads(line)
 
 
-@proves("D9", "N")
+@pytest.mark.fault("D9")
 def test_nothing_is_downloaded_to_where_a_model_says(
     genctl: Run, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,7 +93,7 @@ def test_nothing_is_downloaded_to_where_a_model_says(
     assert not (tmp_path / "theirs").exists()
 
 
-@proves("D9", "EMN")
+@pytest.mark.fault("D9")
 @pytest.mark.parametrize("name", ["\x1b[31m", "mоdel.roles", "../../x", "y" * 500_000])
 def test_hostile_names_of_tensors_are_shown_as_text(
     name: str, genctl: Run, whole: Path, tmp_path: Path
@@ -106,7 +105,7 @@ def test_hostile_names_of_tensors_are_shown_as_text(
     refuse(genctl, commands(path)[0], "which is no part of a model")
 
 
-@proves("D9", "EMN")
+@pytest.mark.fault("D9")
 @pytest.mark.parametrize(
     "metadata", ['{"kind": "\\u001b[2J"}', '{"kind": "' + "k" * 3_000_000 + '"}']
 )
@@ -121,7 +120,7 @@ def test_hostile_facts_are_shown_as_text(
     refuse(genctl, commands(path)[0], "not a model")
 
 
-@proves("D9", "NR")
+@pytest.mark.fault("D9")
 def test_a_strangers_run_directory_is_listed_and_nothing_in_it_is_obeyed(
     genctl: Run, tiny_run: Path, tmp_path: Path
 ) -> None:

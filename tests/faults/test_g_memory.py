@@ -13,7 +13,6 @@ from PIL import Image
 from genctl.training.trainer import Trainer
 from tests.conftest import REPOSITORY, Finished
 from tests.faults.refusal import changed, contents, require_finite_files
-from tests.faults.scorecard import proves
 from tests.support.life import (
     Happening,
     after_step,
@@ -41,7 +40,7 @@ def require_advice(done: Finished) -> None:
 
 
 @linux
-@proves("G3", "EMNR")
+@pytest.mark.fault("G3")
 def test_a_batch_too_large_for_the_memory_is_told(tmp_path: Path) -> None:
     large = ("--set", "training.batch_size=65536", "--set", "training.images=65536")
     done = live(tmp_path, *large, happening=little_memory(300 * 2**20))
@@ -70,7 +69,7 @@ MOMENTS: dict[str, tuple[Happening, list[str]]] = {
 }
 
 
-@proves("G3", "EMNR")
+@pytest.mark.fault("G3")
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_gpu_without_memory_leaves_the_last_checkpoint_and_the_same_line_goes_on(
     moment: str, untouched: Path, tmp_path: Path
@@ -95,7 +94,7 @@ COMMANDS = {
 
 
 @linux
-@proves("G3", "EMNR")
+@pytest.mark.fault("G3")
 @pytest.mark.parametrize("what", COMMANDS)
 def test_other_commands_tell_it_too_and_write_nothing(what: str, tmp_path: Path) -> None:
     model = save_model(tmp_path / "model.safetensors")
@@ -112,7 +111,7 @@ def test_other_commands_tell_it_too_and_write_nothing(what: str, tmp_path: Path)
 
 
 @linux
-@proves("G3", "EM")
+@pytest.mark.fault("G3")
 def test_a_limit_that_not_even_torch_fits_in_is_told(tmp_path: Path) -> None:
     line = f'ulimit -v 300000; exec "{sys.executable}" -m genctl "$@"'
     (tmp_path / "model.safetensors").write_bytes(b"")

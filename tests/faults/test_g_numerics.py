@@ -13,7 +13,6 @@ from genctl.training.adam import Adam
 from genctl.training.trainer import Trainer
 from tests.conftest import Run, program
 from tests.faults.refusal import changed, contents, require_finite_files
-from tests.faults.scorecard import proves
 from tests.support.life import (
     SETTINGS,
     after_step,
@@ -77,7 +76,7 @@ POISONS = (
 )  # fmt: skip
 
 
-@proves("G1", "EMNR")
+@pytest.mark.fault("G1")
 @pytest.mark.parametrize("poison", POISONS)
 def test_what_diverges_ends_with_its_last_good_weights_and_is_not_tried_again(
     poison: Callable[[Trainer], None], untouched: Path, tmp_path: Path
@@ -100,7 +99,7 @@ def test_what_diverges_ends_with_its_last_good_weights_and_is_not_tried_again(
     assert differing(outcome(run), outcome(untouched)) == []
 
 
-@proves("G1", "EMN")
+@pytest.mark.fault("G1")
 @pytest.mark.parametrize("objective", ["nonsaturating", "hinge", "wgan_gp", "r3gan", "vae"])
 def test_a_rate_out_of_this_world_diverges_in_every_game(objective: str, tmp_path: Path) -> None:
     far = ("--set", "optimizer.learning_rate=1e20", "--set", f"objective.kind={objective}")
@@ -121,7 +120,7 @@ WORLDS = {
 }  # fmt: skip
 
 
-@proves("G2", "EMNR")
+@pytest.mark.fault("G2")
 def test_neither_place_nor_time_nor_language_changes_a_bit(tmp_path: Path) -> None:
     results, pictures = [], []
     for name, environment in WORLDS.items():
@@ -146,7 +145,7 @@ def pixels(path: Path) -> bytes:
         return picture.tobytes()
 
 
-@proves("G2", "N")
+@pytest.mark.fault("G2")
 def test_another_seed_gives_another_run_and_other_pictures(
     genctl: Run, untouched: Path, tmp_path: Path
 ) -> None:

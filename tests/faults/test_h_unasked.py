@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY, program
-from tests.faults.scorecard import proves
 from tests.support.life import SETTINGS, arguments
 
 OURS = sorted(path for part in ("genctl", "scripts") for path in (REPOSITORY / part).rglob("*.py"))
@@ -45,7 +44,7 @@ def dangers(text: str) -> list[str]:
     return found
 
 
-@proves("H2", "M")
+@pytest.mark.fault("H2")
 @pytest.mark.parametrize(
     "text",
     ["import pickle", "from pickle import loads", "yaml.load(x)", "eval(x)", "builtins.exec(x)",
@@ -56,7 +55,7 @@ def test_a_danger_would_be_found(text: str) -> None:
     assert dangers(text)
 
 
-@proves("H2", "EMN")
+@pytest.mark.fault("H2")
 @pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_nothing_runs_or_unpacks_foreign_data(path: Path) -> None:
     assert dangers(path.read_text()) == []
@@ -100,7 +99,7 @@ def test_a_stray_connection_would_be_heard(nowhere: dict[str, str], tmp_path: Pa
     assert "socket." in (tmp_path / "stray").read_text()
 
 
-@proves("H2", "ENR")
+@pytest.mark.fault("H2")
 def test_train_sample_and_encode_need_neither_network_nor_home(
     nowhere: dict[str, str], tmp_path: Path
 ) -> None:
@@ -122,7 +121,7 @@ def test_train_sample_and_encode_need_neither_network_nor_home(
     }  # fmt: skip
 
 
-@proves("H2", "EMN")
+@pytest.mark.fault("H2")
 def test_what_does_need_a_home_or_a_network_says_so(
     nowhere: dict[str, str], tmp_path: Path
 ) -> None:
