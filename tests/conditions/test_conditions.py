@@ -18,7 +18,7 @@ from genctl.data.base import Images
 from genctl.model import Model
 from genctl.networks.layers.encoders import ImageEncoder
 from genctl.objectives.base import Score
-from tests.support.tiny import batches, draws, images, tiny, which
+from tests.support.tiny import batch_noise, batches, image_numbers, images, tiny
 
 EVERY = torch.arange(20)
 STILL = {"shift": 0.0, "scale": 0.0, "turn": 0.0}
@@ -136,38 +136,41 @@ def test_images_without_classes_teach_the_encoder_by_the_game_alone() -> None:
 def test_the_partner_is_another_image_of_the_same_class() -> None:
     data = images()
     for seed in range(20):
-        shown = Image(**STILL).show(data, EVERY, draws(len(EVERY), seed))  # type: ignore[arg-type]
-        partners = which(shown.real)
-        assert which(shown.image) == EVERY.tolist()
+        shown = Image(**STILL).show(data, EVERY, batch_noise(len(EVERY), seed))  # type: ignore[arg-type]
+        partners = image_numbers(shown.real)
+        assert image_numbers(shown.image) == EVERY.tolist()
         assert all(partner % 4 == own % 4 for own, partner in enumerate(partners))
         assert all(partner != own for own, partner in enumerate(partners))
 
 
 def test_every_other_image_of_the_class_may_be_the_partner() -> None:
     data = images()
-    met = {which(Image().show(data, EVERY[:1], draws(1, seed)).real)[0] for seed in range(100)}
+    met = {
+        image_numbers(Image().show(data, EVERY[:1], batch_noise(1, seed)).real)[0]
+        for seed in range(100)
+    }
     assert met == {4, 8, 12, 16}
 
 
 def test_an_image_alone_in_its_class_is_its_own_partner() -> None:
-    shown = Image().show(images(count=3, classes=3), torch.arange(3), draws(3))
-    assert which(shown.real) == [0, 1, 2]
+    shown = Image().show(images(count=3, classes=3), torch.arange(3), batch_noise(3))
+    assert image_numbers(shown.real) == [0, 1, 2]
 
 
 def test_by_instance_the_partner_is_the_image_itself_moved() -> None:
     data = images()
     still = Image(pairing="instance", **STILL)  # type: ignore[arg-type]
-    shown = still.show(data, EVERY, draws(len(EVERY)))
-    assert which(shown.real) == which(shown.image) == EVERY.tolist()
-    moved = Image(pairing="instance").show(data, EVERY, draws(len(EVERY)))
+    shown = still.show(data, EVERY, batch_noise(len(EVERY)))
+    assert image_numbers(shown.real) == image_numbers(shown.image) == EVERY.tolist()
+    moved = Image(pairing="instance").show(data, EVERY, batch_noise(len(EVERY)))
     assert not torch.allclose(moved.real, shown.real, atol=0.1)
     assert not torch.allclose(moved.real, moved.image, atol=0.1)  # each in its own way
 
 
 def test_a_label_and_nothing_are_shown_with_the_image_itself() -> None:
     for condition in (Label(), NoCondition()):
-        shown = condition.show(images(), EVERY, draws(len(EVERY)))
-        assert which(shown.real) == EVERY.tolist()
+        shown = condition.show(images(), EVERY, batch_noise(len(EVERY)))
+        assert image_numbers(shown.real) == EVERY.tolist()
         assert torch.equal(shown.labels, EVERY % 4)
 
 
@@ -197,7 +200,7 @@ def test_data_without_labels_serves_where_no_label_is_asked_for(condition: Condi
 
 def encoder(shown: Tensor) -> Tensor:
     """A code of width 2 that tells which image it is made of."""
-    numbers = torch.tensor(which(shown)).float()
+    numbers = torch.tensor(image_numbers(shown)).float()
     return torch.stack([numbers, torch.ones_like(numbers)], 1)
 
 
@@ -234,8 +237,8 @@ def test_noise_is_a_typical_code_jittered() -> None:
 
 
 def test_grids_show_the_first_image_of_each_class() -> None:
-    assert which(Image().examples(images(), 3)) == [0, 1, 2]
-    assert which(Image().examples(images(classes=0), 5)) == [0, 1, 2, 3, 4]
+    assert image_numbers(Image().examples(images(), 3)) == [0, 1, 2]
+    assert image_numbers(Image().examples(images(classes=0), 5)) == [0, 1, 2, 3, 4]
     assert Label().examples(images(), 10).tolist() == [0, 1, 2, 3]
     assert NoCondition().examples(images(), 6).shape == (6, 0)
 

@@ -1,9 +1,10 @@
-"""Model files without training, for tests that do not look at how good the pictures are."""
+"""Model files with untrained networks."""
 
 from functools import partial
 from pathlib import Path
 
 from genctl.config import config as configs
+from genctl.config.build import build_model
 from genctl.data.preprocess import fit_preprocessing
 from genctl.inference import sampling
 from genctl.model import INFERENCE_ROLES
@@ -11,13 +12,13 @@ from genctl.runs import model_file
 
 RESNET = (
     "networks.kind=resnet",
-    "networks.widths=[16, 16, 8]",
+    "networks.channels=[16, 16, 8]",
     "networks.encoder_channels=[8, 8, 8]",
 )
 
 
 def save_model(path: Path, *overrides: str) -> Path:
-    """Write the model that the preset ``tiny`` begins with."""
+    """Write the untrained model of the preset ``tiny``."""
     config = configs.load("tiny", list(overrides))
     data = config.data.load("train")
     model = build_model(config, len(data.classes), INFERENCE_ROLES).eval()

@@ -1,4 +1,4 @@
-"""Small configs, images and batches, so that a test can say what it is about in one line."""
+"""Small configs, images and batches."""
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ SMALL = {
     "resnet": (
         "networks.kind=resnet",
         "networks.z_dim=4",
-        "networks.widths=[6, 4]",
+        "networks.channels=[6, 4]",
         "networks.encoder_channels=[6, 4]",
     ),
 }
@@ -29,7 +29,7 @@ SMALL = {
 
 
 def tiny(*overrides: str, family: str = "dcgan") -> Config:
-    """The preset ``tiny``, smaller still."""
+    """The preset ``tiny`` with smaller networks, images and batches."""
     size = ("data.image_size=8", "training.batch_size=8")
     return configs.load("tiny", [*size, *SMALL[family], *overrides])
 
@@ -43,8 +43,8 @@ def images(count: int = 20, size: int = 8, channels: int = 1, classes: int = 4) 
     return Images(pixels, labels, tuple(map(str, range(classes))))
 
 
-def which(batch: Tensor) -> list[int]:
-    """The numbers of images as ``images`` made them, read from their first pixels."""
+def image_numbers(batch: Tensor) -> list[int]:
+    """Which of the images of ``images`` a batch holds, read from their first pixels."""
     return [round(value) for value in ((batch[:, 0, 0, 0] + 1) * 127.5).tolist()]
 
 
@@ -60,15 +60,15 @@ def batches(config: Config, data: Images | None = None, rows: slice = slice(None
     )
 
 
-def draws(count: int, number: int = 0) -> BatchNoise:
+def batch_noise(count: int, number: int = 0) -> BatchNoise:
     """Random numbers for ``count`` images."""
     return BatchNoise(0, number, count, torch.device("cpu"))
 
 
 def batch(
-    real: Tensor, noise: Tensor, variant: str = "", progress: float = 0.0, classes: int = 0
+    real: Tensor, z: Tensor, variant: str = "", progress: float = 0.0, classes: int = 0
 ) -> Batch:
-    """A batch that shows its own images, image i of class i modulo ``classes``."""
+    """A batch whose encoder sees the real images; image i is of class i modulo ``classes``."""
     labels = torch.arange(len(real)) % max(classes, 1)
-    numbers = draws(len(real))
-    return Batch(noise, real, real, labels, classes, variant, torch.tensor(progress), numbers)
+    noise = batch_noise(len(real))
+    return Batch(z, real, real, labels, classes, variant, torch.tensor(progress), noise)

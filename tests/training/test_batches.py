@@ -8,7 +8,7 @@ import torch
 from genctl.config.config import Config
 from genctl.data.batch import Batch
 from genctl.training.batches import Batches
-from tests.support.tiny import batches, images, tiny, which
+from tests.support.tiny import batches, image_numbers, images, tiny
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def same(one: Batch, other: Batch) -> bool:
 
 
 def sequence(source: Batches, count: int) -> list[int]:
-    return [number for k in range(count) for number in which(source.batch(k).real)]
+    return [number for k in range(count) for number in image_numbers(source.batch(k).real)]
 
 
 @pytest.mark.parametrize("kind", ["none", "label", "image"])
@@ -113,7 +113,7 @@ def test_what_turns_share_is_computed_once(config: Config) -> None:
 
 def test_the_first_batch_never_changes(config: Config) -> None:
     drawn = batches(config).batch(0)
-    assert which(drawn.real) == [15, 16, 9, 0, 6, 19, 17, 14]
+    assert image_numbers(drawn.real) == [15, 16, 9, 0, 6, 19, 17, 14]
     assert drawn.noise[0].tolist() == pytest.approx(
         [-0.170791, 0.688626, 0.103598, -0.693341], abs=1e-6
     )
