@@ -32,10 +32,13 @@ def encode(
 ) -> None:
     """Turn images into codes; prints the path of the file."""
     with console(json, quiet, debug) as console_:
+        import torch
+
         from genctl.common import files
         from genctl.common.devices import choose_device
         from genctl.common.errors import UsageError
         from genctl.inference import encoding
+        from genctl.inference.probe import FOLDS, cross_validated_probe
         from genctl.runs import model_file
         from genctl.runs import run as run_folder
 
@@ -48,7 +51,10 @@ def encode(
             console_.info(f"encoding with {path}")
         trained = model_file.read(path, choose_device(device))
         encoded = encoding.encode(inputs, trained, console_.warn)
-        accuracy = encoding.linear_probe(encoded)
+        labels = encoded.labels
+        accuracy = (
+            None if labels is None else cross_validated_probe(encoded.codes, torch.tensor(labels))
+        )
         map_ = encoding.plot(encoded) if plot is not None else b""
         encoding.write(encoded, out)
         if plot is not None:
@@ -57,13 +63,13 @@ def encode(
         count, width = encoded.codes.shape
         console_.info(f"{count:,} codes of width {width}")
         if accuracy is not None:
-            console_.info(f"linear probe: {accuracy:.1%} of the classes named rightly")
+            console_.info(f"linear probe: accuracy {accuracy:.1%} ({FOLDS}-fold cross-validation)")
         console_.result(
             {
                 "out": str(out),
                 "count": count,
                 "width": width,
-                "linear_probe": accuracy,
+                "cross_validated_linear_probe": accuracy,
                 "plot": None if plot is None else str(plot),
                 "model": str(path),
                 "model_sha256": trained.digest,

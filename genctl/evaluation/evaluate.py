@@ -25,7 +25,7 @@ from genctl.evaluation.cas import classification_accuracy
 from genctl.evaluation.drawn import asks_for_a_class, choose, draw
 from genctl.evaluation.modes import even_kl, modes
 from genctl.evaluation.neighbours import K
-from genctl.evaluation.probe import linear_probe, nearest_neighbours
+from genctl.inference.probe import linear_probe, nearest_neighbours
 from genctl.evaluation.real_reference import Bench, Scores
 from genctl.evaluation.warnings import warnings
 from genctl.inference import sampling

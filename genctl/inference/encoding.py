@@ -135,24 +135,6 @@ def _safetensors(encoded: Encoded) -> bytes:
     return save(tensors, {"paths": json.dumps(encoded.paths)})
 
 
-def linear_probe(encoded: Encoded) -> float | None:
-    """Share of images whose class a linear map of their code names, by 5-fold cross-validation.
-
-    None where labels are missing or a class is too small to be divided.
-    """
-    if encoded.labels is None or len(set(encoded.labels)) < 2:
-        return None
-    if min(np.bincount(encoded.labels)[list(set(encoded.labels))]) < 5:
-        return None
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import cross_val_score
-
-    scores = cross_val_score(
-        LogisticRegression(max_iter=1000), encoded.codes.numpy(), encoded.labels, cv=5
-    )
-    return float(scores.mean())
-
-
 def plot(encoded: Encoded) -> bytes:
     """A map (PNG) of the codes' two main directions, each image at its place.
 
