@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 from sweep_table import scores
 
-from genctl.common.files import write_whole
+from genctl.common.files import atomic_write
 from genctl.config.config import flatten, load
 from genctl.data.pictures import pixels_of, png
 
@@ -159,7 +159,7 @@ def main() -> None:
     ):
         sys.exit(f"{options.numbers}: more than {' and '.join(sorted(axes))} differs between runs")
     picture = Map(records, options.across, options.upwards).draw()
-    write_whole(options.picture, png(pixels_of(picture, 3)))
+    atomic_write(options.picture, png(pixels_of(picture, 3)))
     print(options.picture)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from sweep_table import table
 
-from genctl.common.files import make_folder, write_whole
+from genctl.common.files import atomic_write, make_folder
 
 GENCTL = [sys.executable, "-m", "genctl"]
 AGAIN = {69, 74, 75, 129, 130, 137, 143}  # exit codes after which the same line may succeed
@@ -156,8 +156,8 @@ def write(records: list[dict[str, Any]], stem: Path) -> None:
     """All numbers, and their table."""
     make_folder(stem.parent)
     lines = "".join(json.dumps(record) + "\n" for record in records)
-    write_whole(stem.with_name(f"{stem.name}.jsonl"), lines.encode())
-    write_whole(stem.with_name(f"{stem.name}.md"), table(records).encode())
+    atomic_write(stem.with_name(f"{stem.name}.jsonl"), lines.encode())
+    atomic_write(stem.with_name(f"{stem.name}.md"), table(records).encode())
 
 
 def arguments() -> argparse.Namespace:

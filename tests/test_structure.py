@@ -91,7 +91,7 @@ def test_violations_would_be_found() -> None:
     assert find_cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert find_cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
     text = "from genctl.config import config\nif TYPE_CHECKING:\n    import genctl.model\n"
-    text += "def f():\n    from genctl.common.files import write_whole\n"
+    text += "def f():\n    from genctl.common.files import atomic_write\n"
     imports = {"genctl.config.config", "genctl.model", "genctl.common.files"}
     assert imported(text) == imports
     assert upward("genctl.data.base", imports) == {"genctl.config.config", "genctl.model"}

@@ -60,7 +60,7 @@ def copy(
         text = presets.text(name)
         if file.exists():
             raise CannotCreate(f"cannot write {file}: it exists; choose another name")
-        files.write_whole(file, text.encode())
+        files.atomic_write(file, text.encode())
         out.result({"out": str(file)}, str(file))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from genctl.cli.streams import silence
-from genctl.common.errors import GenctlError, WriteFailed, explained
+from genctl.common.errors import GenctlError, WriteFailed, user_error
 from genctl.common.signals import Stopped
 
 STARTED = time.monotonic()  # what --max-time counts from: this is imported first
@@ -105,7 +105,7 @@ def _told(out: Console) -> Iterator[None]:
     except Exception as error:
         if out.debug:
             traceback.print_exc()
-        known = error if isinstance(error, GenctlError) else explained(error)
+        known = error if isinstance(error, GenctlError) else user_error(error)
         if known is not None:
             out.error(known)
             text = "\n".join(map(shortened, known.lines()))

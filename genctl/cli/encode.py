@@ -59,7 +59,7 @@ def encode(
         encoding.write(encoded, out)
         if plot is not None:
             files.make_folder(plot.parent)
-            files.write_whole(plot, map_)
+            files.atomic_write(plot, map_)
         count, width = encoded.codes.shape
         console_.info(f"{count:,} codes of width {width}")
         if accuracy is not None:

@@ -52,7 +52,7 @@ def reproduce(
         drawn = drawing.draw(metadata.order, trained, console_.info, console_.warn)
         pixels = sheet.redraw(drawn, metadata, batch_size=1024)
         same = sheet.is_same(picture, pixels)
-        files.write_whole(target, images.png(pixels, sheet.text(metadata)))
+        files.atomic_write(target, images.png(pixels, sheet.text(metadata)))
         if same:
             console_.info("the same to the last bit")
         else:

@@ -61,7 +61,7 @@ def _draw(paths: list[Path], sheet: Path, out: Console) -> None:
     pixels, shown = gallery(map(Run, paths), choose_device("auto"), out.warn)
     names = [run.path.name for run in shown]
     files.make_folder(sheet.parent)
-    files.write_whole(sheet, images.png(pixels, {"Software": "genctl", "runs": "\n".join(names)}))
+    files.atomic_write(sheet, images.png(pixels, {"Software": "genctl", "runs": "\n".join(names)}))
     for number, name in enumerate(names, start=1):
         out.info(f"row {number} of {sheet}: {name}")
 

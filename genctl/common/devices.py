@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
-from genctl.common.errors import GenctlError, OutOfMemory, Unavailable, UsageError, explained
+from genctl.common.errors import GenctlError, OutOfMemory, Unavailable, UsageError, user_error
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 TOLERANCES = {"fp32": 3e-3, "bf16": 3e-2}
@@ -136,7 +136,7 @@ def memory_errors() -> Iterator[None]:
     except GenctlError:
         raise
     except Exception as error:
-        known = explained(error)
+        known = user_error(error)
         if not isinstance(known, OutOfMemory):
             raise
         raise known from None

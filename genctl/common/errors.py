@@ -3,8 +3,8 @@
 import errno
 from typing import Any
 
-FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-FULL_MEMORY = (
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+OUT_OF_MEMORY = (
     "allocate memory",  # torch, and the system when it loads a library or starts a process
     "failed to map segment",
     "bad_alloc",
@@ -107,16 +107,16 @@ class Interrupted(GenctlError):
         self.exit_code = 128 + signal_number
 
 
-def explained(error: Exception) -> GenctlError | None:
+def user_error(error: Exception) -> GenctlError | None:
     """What an error of the system or of a library means to a user, where that is known."""
     is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    if is_memory or any(sign in str(error) for sign in FULL_MEMORY):
+    if is_memory or any(sign in str(error) for sign in OUT_OF_MEMORY):
         return OutOfMemory(
             "out of memory: the work does not fit; ask for fewer images at a time "
             "(training.batch_size, --batch-size, --n), or allow the process more"
         )
     if not isinstance(error, OSError) or error.filename is None:
         return None
-    if error.errno in FULL_DISK:
+    if error.errno in DISK_FULL:
         return WriteFailed(f"cannot write {error.filename}: {error.strerror}; make room")
     return MissingInput(f"cannot use {error.filename}: {error.strerror}; check the path")

@@ -17,7 +17,7 @@ PREFIX = ".genctl-part-"
 NO_PLACE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def atomic_write(path: Path, content: bytes) -> None:
     """Replace ``path`` by ``content`` in one step; what was there stays if anything fails.
 
     A symbolic link is followed. A device or pipe, which has nothing to be replaced, is written to.
@@ -26,10 +26,10 @@ def write_whole(path: Path, content: bytes) -> None:
         CannotCreate: the folder is missing, or may not be written to.
         WriteFailed: the disk is full, or writing failed half-way.
     """
-    write_streamed(path, lambda file: file.write(content), len(content))
+    atomic_write_stream(path, lambda file: file.write(content), len(content))
 
 
-def write_streamed(path: Path, write: Callable[[IO[bytes]], object], size: int) -> None:
+def atomic_write_stream(path: Path, write: Callable[[IO[bytes]], object], size: int) -> None:
     """The same for what is too large to be held: ``write`` writes it, about ``size`` bytes."""
     with translate_errors(path, size):
         if path.is_dir():

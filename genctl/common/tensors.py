@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genctl import __version__
 from genctl.common.errors import BadContent, MissingInput, TooNew
-from genctl.common.files import write_whole
+from genctl.common.files import atomic_write
 
 FORMAT = 1
 MAX_HEADER = 4 * 1024 * 1024  # bytes of names, shapes and settings
@@ -29,7 +29,7 @@ def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> s
     text = json.dumps(metadata, sort_keys=True)
     digest = _digest(tensors, text)
     header = {"format": f"genctl {FORMAT}", "metadata": text, "sha256": digest}
-    write_whole(path, _in_order(save(tensors, header)))
+    atomic_write(path, _in_order(save(tensors, header)))
     return digest
 
 
@@ -74,14 +74,14 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]
 
 def require_finite(tensors: dict[str, Tensor], path: Path) -> None:
     """Refuse weights that are not numbers."""
-    name = first_infinite(tensors)
+    name = first_non_finite(tensors)
     if name:
         raise BadContent(
             f"cannot use {path}: {name} holds values that are not finite; get it again"
         )
 
 
-def first_infinite(tensors: dict[str, Tensor]) -> str | None:
+def first_non_finite(tensors: dict[str, Tensor]) -> str | None:
     """The name of the first tensor with a value that is infinite or not a number."""
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():

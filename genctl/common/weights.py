@@ -30,11 +30,13 @@ def load_weights(network: nn.Module, values: Mapping[str, Tensor], path: Path) -
     Raises:
         BadContent: naming the first three differences.
     """
-    require_fit(network.state_dict(), values, path)
+    require_matching(network.state_dict(), values, path)
     network.load_state_dict(values)
 
 
-def require_fit(expected: Mapping[str, Tensor], values: Mapping[str, Tensor], path: Path) -> None:
+def require_matching(
+    expected: Mapping[str, Tensor], values: Mapping[str, Tensor], path: Path
+) -> None:
     """Refuse tensors that differ from ``expected`` in a name, a shape or a type.
 
     Raises:
@@ -59,7 +61,7 @@ def require_fit(expected: Mapping[str, Tensor], values: Mapping[str, Tensor], pa
         )
 
 
-class Unfilled(TorchFunctionMode):
+class SkipInit(TorchFunctionMode):
     """Networks built in this block hold whatever the memory held: their weights will be loaded.
 
     Filling them takes time, and on the device "meta" it would load torch's compiler.

@@ -19,7 +19,7 @@ from filelock import FileLock
 from pydantic import TypeAdapter
 
 from genctl.common import files
-from genctl.common.errors import FULL_DISK, WriteFailed
+from genctl.common.errors import DISK_FULL, WriteFailed
 
 STALLED = 20.0  # seconds without a byte, after which a mirror is given up
 PACKED = (".gz", ".xz", ".zip")
@@ -87,7 +87,7 @@ def _fetch(dataset: Any, arguments: dict[str, Any], scratch: Path) -> None:
                 without_legacy(dataset, **mirror)(str(scratch), download=True, **arguments)
             return
         except (RuntimeError, OSError, HTTPException) as error:
-            if isinstance(error, OSError) and error.errno in FULL_DISK:
+            if isinstance(error, OSError) and error.errno in DISK_FULL:
                 raise WriteFailed(
                     f"cannot write {scratch.parent}: {error.strerror}; make room and run the same "
                     "command again"
@@ -116,7 +116,7 @@ def _move(scratch: Path, folder: Path, name: str) -> None:
     # First: whoever finds a file finds what it must be like.
     digests = _digests(folder, name)
     digests |= {place.as_posix(): _sha256(path) for path, place in places.items()}
-    files.write_whole(_digests_path(folder, name), (json.dumps(digests, indent=2) + "\n").encode())
+    files.atomic_write(_digests_path(folder, name), (json.dumps(digests, indent=2) + "\n").encode())
     for path, place in places.items():
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from genctl.common.errors import UsageError
-from genctl.common.files import write_whole
+from genctl.common.files import atomic_write
 from genctl.common.reporting import Reporter
 from genctl.conditions.image import Image
 from genctl.config.loading import load_data
@@ -25,10 +25,10 @@ from genctl.evaluation.cas import classification_accuracy
 from genctl.evaluation.drawn import asks_for_a_class, choose, draw
 from genctl.evaluation.modes import even_kl, modes
 from genctl.evaluation.neighbours import K
-from genctl.inference.probe import linear_probe, nearest_neighbours
 from genctl.evaluation.real_reference import Bench, Scores
 from genctl.evaluation.warnings import warnings
 from genctl.inference import sampling
+from genctl.inference.probe import linear_probe, nearest_neighbours
 from genctl.runs.model_file import TrainedModel
 from genctl.runs.run import Run
 
@@ -118,7 +118,7 @@ def keep(result: dict[str, Any], trained: TrainedModel) -> Path | None:
     if run is None:
         return None
     path = run.evaluation
-    write_whole(path, (json.dumps(result, indent=2) + "\n").encode())
+    atomic_write(path, (json.dumps(result, indent=2) + "\n").encode())
     return path
 
 

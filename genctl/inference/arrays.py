@@ -49,7 +49,7 @@ def write(drawing: Drawing, path: Path, batch_size: int, told: Told) -> None:
             )
 
     numbers = 2 * seed.itemsize + names.itemsize
-    files.write_streamed(path, fill, count * (shape.size**2 * shape.channels + numbers))
+    files.atomic_write_stream(path, fill, count * (shape.size**2 * shape.channels + numbers))
 
 
 def _put(archive: ZipFile, name: str, shape: tuple[int, ...], parts: Iterable[np.ndarray]) -> None:

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from genctl.common.errors import UsageError
-from genctl.common.files import make_folder, write_whole
+from genctl.common.files import atomic_write, make_folder
 from genctl.conditions import image
 from genctl.data.pictures import picture_of, pixels_of, png
 from genctl.inference.inputs import as_path, picture_paths
@@ -92,7 +92,7 @@ def write(encoded: Encoded, path: Path) -> None:
     if path.suffix not in writers:
         raise UsageError(f"--out {path}: must end in one of {', '.join(FORMATS)}")
     make_folder(path.parent)
-    write_whole(path, writers[path.suffix](encoded))
+    atomic_write(path, writers[path.suffix](encoded))
 
 
 def _npz(encoded: Encoded) -> bytes:

@@ -97,7 +97,7 @@ def export(trained: TrainedModel, folder: Path) -> dict[str, float]:
             )
     files.make_folder(folder)
     for path, content in contents.items():
-        files.write_whole(path, content)
+        files.atomic_write(path, content)
     return differences
 
 

@@ -70,7 +70,7 @@ def write(
         )
     else:
         content = moving(drawing, pixels, path.suffix.lower())
-    files.write_whole(path, content)
+    files.atomic_write(path, content)
 
 
 def layout(drawing: Drawing, pixels: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ def _write_pictures(drawing: Drawing, folder: Path, batch_size: int, told: Told)
         for batch in drawing.batches(batch_size):
             for pixels in batch:
                 metadata = provenance(drawing.order, drawing.trained, number)
-                files.write_whole(_numbered(folder, number), images.png(pixels, text(metadata)))
+                files.atomic_write(_numbered(folder, number), images.png(pixels, text(metadata)))
                 number += 1
             told(number / len(drawing))
     except BaseException:

@@ -17,7 +17,7 @@ from genctl.common.errors import BadContent
 from genctl.data.preprocess import Preprocessing
 from genctl.config.build import build_model
 from genctl.model import INFERENCE_ROLES, Model
-from genctl.common.weights import Unfilled, load_weights, prefixed, require_fit, without_prefix
+from genctl.common.weights import SkipInit, load_weights, prefixed, require_matching, without_prefix
 
 CODES = ("class_codes", "training_codes")
 
@@ -77,7 +77,7 @@ def read(path: Path, device: torch.device) -> TrainedModel:
             f"cannot use {path}: it holds {min(unknown)}, which is no part of a model; get it again"
         )
     _require_fit(metadata, weights, path)
-    with Unfilled():
+    with SkipInit():
         model = build_model(metadata.config, len(metadata.classes), INFERENCE_ROLES)
     load_weights(model, weights, path)
     model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
@@ -90,13 +90,13 @@ def read(path: Path, device: torch.device) -> TrainedModel:
 def _require_fit(metadata: ModelMetadata, weights: dict[str, Tensor], path: Path) -> None:
     """Refuse weights that are not those of their config, before anything is allocated for it."""
     try:
-        with torch.device("meta"), Unfilled():
+        with torch.device("meta"), SkipInit():
             outline = build_model(metadata.config, len(metadata.classes), INFERENCE_ROLES)
     except (RuntimeError, TypeError, ValueError, OverflowError):  # sizes that no network can have
         raise BadContent(
             f"cannot use {path}: no network can be built from its config; get it again"
         ) from None
-    require_fit(outline.state_dict(), weights, path)
+    require_matching(outline.state_dict(), weights, path)
 
 
 def _codes(name: str, content: dict[str, Tensor], shape: tuple[int, int], path: Path) -> Tensor:

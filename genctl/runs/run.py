@@ -77,7 +77,7 @@ class Run:
         """
         with self._alone():
             me = {"pid": os.getpid(), "host": socket.gethostname()}
-            files.write_whole(self._holder, json.dumps(me).encode())
+            files.atomic_write(self._holder, json.dumps(me).encode())
             yield
 
     @contextmanager
@@ -161,7 +161,7 @@ class Run:
             return
         kept = [record for record in self.read_metrics() if record["images"] <= images]
         text = "".join(json.dumps(record) + "\n" for record in kept)
-        files.write_whole(self.metrics, text.encode())
+        files.atomic_write(self.metrics, text.encode())
 
     # -- checkpoints ------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class Run:
 
     def write_environment(self, metadata: dict[str, Any]) -> None:
         """Keep what the result depends on besides the config."""
-        files.write_whole(self.environment, (json.dumps(metadata, indent=2) + "\n").encode())
+        files.atomic_write(self.environment, (json.dumps(metadata, indent=2) + "\n").encode())
 
     def read_evaluation(self) -> dict[str, Any]:
         """The last JSON of evaluate, unless the model has changed since."""
@@ -215,7 +215,7 @@ class Run:
 
     def write_result(self, result: dict[str, Any]) -> None:
         """Keep the last JSON of train."""
-        files.write_whole(self.result, (json.dumps(result, indent=2) + "\n").encode())
+        files.atomic_write(self.result, (json.dumps(result, indent=2) + "\n").encode())
 
     def status(self) -> str:
         """complete, running, interrupted, diverged or failed."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genctl.common import tensors
 from genctl.common.errors import BadContent, TooNew
-from genctl.common.weights import load_weights, prefixed, require_fit, without_prefix
+from genctl.common.weights import load_weights, prefixed, require_matching, without_prefix
 from genctl.runs.run import Run
 from genctl.training.early_stopping import EarlyStopping
 from genctl.training.state import State
@@ -66,7 +66,7 @@ def load_checkpoint(state: State, path: Path) -> CheckpointMetadata:
     tensors.require_finite(content, path)
     sums = without_prefix("losses", content)
     learned = {name: value for name, value in content.items() if not name.startswith("losses.")}
-    require_fit(state.tensors(), learned, path)
+    require_matching(state.tensors(), learned, path)
     metadata = _metadata(values, sums, path)
     load_weights(state.model, without_prefix("model", content), path)
     load_weights(state.ema.model, without_prefix("ema", content), path)

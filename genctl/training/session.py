@@ -105,7 +105,7 @@ def _train(
             return result
         if run.exists:
             report_new_budget(run, request.config, reporter)
-        files.write_whole(run.config, configs.dump(request.config).encode())
+        files.atomic_write(run.config, configs.dump(request.config).encode())
         return _Session(request, run, signals, group, reporter).lead()
 
 

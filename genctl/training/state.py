@@ -41,7 +41,7 @@ class State:
             Diverged: naming the first tensor that is not finite.
         """
         self.losses.require_finite()
-        name = tensors.first_infinite(self.tensors())
+        name = tensors.first_non_finite(self.tensors())
         if name:
             raise Diverged(f"diverged: {name} became infinite or NaN")
 

@@ -214,7 +214,7 @@ class Trainer:
     def save_samples(self) -> None:
         """Write the sample grid; z and conditions are the same every time."""
         grid = self.sample_grid.render(self.averaged)
-        files.write_whole(self.run.sample_path(self.state.images), pictures.png(grid))
+        files.atomic_write(self.run.sample_path(self.state.images), pictures.png(grid))
         if self.services.tensorboard is not None:
             self.services.tensorboard.add_image(self.state.images, grid)
 

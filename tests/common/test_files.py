@@ -29,7 +29,7 @@ def fail(error: int) -> Any:
 
 def test_a_file_is_replaced_in_one_step(old: Path) -> None:
     reader = old.open("rb")
-    files.write_whole(old, b"new")
+    files.atomic_write(old, b"new")
     assert old.read_bytes() == b"new"
     assert reader.read() == b"old"  # who was reading it goes on reading the old one
     reader.close()
@@ -42,7 +42,7 @@ def test_whatever_fails_the_old_file_stays(
 ) -> None:
     monkeypatch.setattr(os, call, fail(errno.ENOSPC))
     with pytest.raises(WriteFailed, match=r"No space left on device \(3 bytes needed, [\d,]+ free"):
-        files.write_whole(old, b"new")
+        files.atomic_write(old, b"new")
     assert old.read_bytes() == b"old"
     assert list(old.parent.iterdir()) == [old]
 
@@ -53,7 +53,7 @@ def test_a_disk_without_room_is_found_before_writing(
     usage = type("Usage", (), {"free": 2})
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(WriteFailed, match=r"the disk is full \(3 bytes needed, 2 free\)"):
-        files.write_whole(old, b"new")
+        files.atomic_write(old, b"new")
     assert old.read_bytes() == b"old"
 
 
@@ -63,7 +63,7 @@ def test_an_interrupted_write_leaves_nothing(old: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        files.write_whole(old, b"new")
+        files.atomic_write(old, b"new")
     assert list(old.parent.iterdir()) == [old]
 
 
@@ -71,7 +71,7 @@ def test_an_interrupted_write_leaves_nothing(old: Path, monkeypatch: pytest.Monk
 def test_the_mode_follows_the_umask(mask: int, tmp_path: Path) -> None:
     before = os.umask(mask)
     try:
-        files.write_whole(tmp_path / "file", b"new")
+        files.atomic_write(tmp_path / "file", b"new")
         assert os.umask(mask) == mask  # and the umask is left as it was
     finally:
         os.umask(before)
@@ -81,20 +81,20 @@ def test_the_mode_follows_the_umask(mask: int, tmp_path: Path) -> None:
 def test_a_link_stays_a_link(old: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(old)
-    files.write_whole(link, b"new")
+    files.atomic_write(link, b"new")
     assert link.is_symlink()
     assert old.read_bytes() == b"new"
 
 
 def test_a_folder_is_no_file_name(tmp_path: Path) -> None:
     with pytest.raises(CannotCreate, match="it is a folder; give a file name"):
-        files.write_whole(tmp_path, b"new")
+        files.atomic_write(tmp_path, b"new")
 
 
 @pytest.mark.parametrize("place", ["missing/file", "file/file"])
 def test_a_place_that_is_not_there_is_told(place: str, old: Path) -> None:
     with pytest.raises(CannotCreate, match="choose a folder that can be written to"):
-        files.write_whole(old.parent / place, b"new")
+        files.atomic_write(old.parent / place, b"new")
 
 
 def test_a_place_that_may_not_be_written_to_is_told(
@@ -103,26 +103,26 @@ def test_a_place_that_may_not_be_written_to_is_told(
     for error in (errno.EACCES, errno.EROFS):
         monkeypatch.setattr(os, "open", fail(error))
         with pytest.raises(CannotCreate, match=f"{os.strerror(error)}; choose a folder"):
-            files.write_whole(old, b"new")
+            files.atomic_write(old, b"new")
 
 
 def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    files.write_whole(pipe, b"new")
+    files.atomic_write(pipe, b"new")
     assert os.read(reader, 10) == b"new"
     os.close(reader)
     assert pipe.is_fifo()
 
 
 def test_the_null_device_stays_a_device() -> None:
-    files.write_whole(Path("/dev/null"), b"new")
+    files.atomic_write(Path("/dev/null"), b"new")
     assert Path("/dev/null").is_char_device()
 
 
 WRITE = (
-    "import pathlib; from genctl.common import files; files.write_whole(pathlib.Path({!r}), b'x')"
+    "import pathlib; from genctl.common import files; files.atomic_write(pathlib.Path({!r}), b'x')"
 )
 
 

@@ -85,7 +85,7 @@ def test_pictures_have_z_of_their_own_and_classes_stand_in_columns_of_one(
     assert not torch.equal(one, other)
     assert torch.equal(noises("digits:test[5]")[0], other), "whatever stands beside it"
     picture = tmp_path / "the same.png"
-    files.write_whole(picture, images.png(Digits(image_size=16).load("test").pixels[5]))
+    files.atomic_write(picture, images.png(Digits(image_size=16).load("test").pixels[5]))
     assert torch.equal(noises(str(picture))[0], other), "wherever it comes from"
     assert torch.equal(*noises("label:1", "label:2"))
 
