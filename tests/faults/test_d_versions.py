@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from golden.write import MORE_IMAGES, sample, train
+from tests.golden.write import MORE_IMAGES, sample, train
 
 from tests.conftest import REPOSITORY, Run
 from tests.faults.refusal import refuse
