@@ -12,13 +12,18 @@ import torch
 
 from genctl import __version__
 from genctl.common import tensors
-from genctl.common.devices import TOLERANCES, deviation, device_name, training_precision
+from genctl.common.devices import (
+    MAX_RELATIVE_ERROR,
+    auto_training_precision,
+    device_name,
+    relative_error,
+)
 from genctl.common.errors import GenctlError
 from genctl.common.registry import kinds
 from genctl.data.base import Data
 from genctl.evaluation.cache import cache_folder
 from genctl.runs.environment import is_crowded
-from genctl.training.engines.choice import automatic_engine
+from genctl.training.engines.choice import auto_engine
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "safetensors", "scikit-learn",
             "tensorboard", "onnx", "onnxruntime")  # fmt: skip
@@ -65,9 +70,9 @@ def _devices() -> list[torch.device]:
 
 def _device(device: torch.device) -> dict[str, Any]:
     """What `training.precision` and `training.engine` become there, and how exact that is."""
-    precision, why = training_precision(device)
-    engine, why_engine = automatic_engine(device)
-    off = deviation(precision, device)
+    precision, why = auto_training_precision(device)
+    engine, why_engine = auto_engine(device)
+    off = relative_error(precision, device)
     return {
         "device": str(device),
         "name": device_name(device),
@@ -76,7 +81,7 @@ def _device(device: torch.device) -> dict[str, Any]:
         "deviation": off,
         "engine": engine,
         "why_engine": why_engine,
-        "right": off <= TOLERANCES[precision],
+        "right": off <= MAX_RELATIVE_ERROR[precision],
     }
 
 

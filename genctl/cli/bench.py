@@ -38,13 +38,13 @@ def bench(
     with console(json, quiet, debug) as out:
         from genctl.benchmark import bench as benching
         from genctl.cli.reporters import open_reporter
-        from genctl.common.devices import choose_device, memory_errors
+        from genctl.common.devices import choose_device, translate_memory_errors
 
         question = benching.Question(seconds=seconds, workers=workers)
         if config:
             question = benching.Question(tuple(config), seconds, workers)
         chosen = choose_device(device)
-        with open_reporter(out) as reporter, memory_errors():
+        with open_reporter(out) as reporter, translate_memory_errors():
             result = benching.bench(question, chosen, reporter)
         if not quiet:
             _print(result)

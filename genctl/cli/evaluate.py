@@ -60,7 +60,7 @@ def evaluate(
     """Measure how good a model is, beside what real images reach; no network needed."""
     with console(json, quiet, debug) as out:
         from genctl.cli.reporters import open_reporter
-        from genctl.common.devices import choose_device, flush_denormals, memory_errors
+        from genctl.common.devices import choose_device, flush_denormals, translate_memory_errors
         from genctl.evaluation import evaluate as evaluating
         from genctl.runs import model_file
         from genctl.runs import run as run_folder
@@ -71,7 +71,7 @@ def evaluate(
         chosen = choose_device(device)
         trained = model_file.read(path, chosen)
         question = evaluating.Question(n, against.value, features.value, seeds, cas)
-        with open_reporter(out) as reporter, memory_errors(), flush_denormals():
+        with open_reporter(out) as reporter, translate_memory_errors(), flush_denormals():
             result = evaluating.evaluate(trained, question, chosen, reporter)
         kept = evaluating.keep(result, trained)
         if kept is not None:

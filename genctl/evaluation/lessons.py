@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from genctl.common.devices import autocast, automatic_precision
+from genctl.common.devices import auto_precision, autocast
 from genctl.common.rng import derive_seed, torch_rng
 from genctl.data.base import Images
 from genctl.evaluation.judge import JudgeNetwork, look
@@ -48,7 +48,7 @@ def teach(
         network = JudgeNetwork(data.shape, len(data.classes))
     network.to(device).to(memory_format=torch.channels_last)
     data = data.to(device)
-    precision = automatic_precision(device)[0]
+    precision = auto_precision(device)[0]
     optimizer = torch.optim.AdamW(
         network.parameters(), RATE, betas=(0.9, 0.99), weight_decay=0.02, fused=True
     )

@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from genctl.common.devices import DTYPES, autocast, automatic_precision
+from genctl.common.devices import DTYPES, auto_precision, autocast
 from genctl.common.rng import torch_rng
 from genctl.data.pictures import to_bytes
 from genctl.model import Model
@@ -133,4 +133,4 @@ def _weights_cast_to(dtype: torch.dtype, model: Model) -> Iterator[None]:
 
 @cache
 def _automatic_precision(device: torch.device) -> str:
-    return automatic_precision(device)[0]
+    return auto_precision(device)[0]

@@ -12,7 +12,12 @@ from typing import Any
 import torch
 
 from genctl.common import files
-from genctl.common.devices import choose_device, choose_precision, flush_denormals, memory_errors
+from genctl.common.devices import (
+    choose_device,
+    choose_precision,
+    flush_denormals,
+    translate_memory_errors,
+)
 from genctl.common.errors import (
     CannotCreate,
     ConfigError,
@@ -133,7 +138,7 @@ class _Session:
         """Train as rank 0, and write a result however it ends."""
         self.run.result.unlink(missing_ok=True)  # from now on the run is not complete
         try:
-            with memory_errors(), flush_denormals():
+            with translate_memory_errors(), flush_denormals():
                 stopped_by = self._lead()
         except Stopped as stopped:  # outside the loop, which turns signals into errors itself
             error = stopped.as_error(self._saved())
@@ -149,7 +154,7 @@ class _Session:
 
     def follow(self) -> None:
         """Train as another rank, which writes nothing."""
-        with memory_errors(), flush_denormals():
+        with translate_memory_errors(), flush_denormals():
             device, images, test_images, state = self._set_up()
             precision = self._start_together(state)
             services = TrainingServices(precision, self.signals, self.reporter, group=self.group)

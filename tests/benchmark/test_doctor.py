@@ -7,13 +7,13 @@ import torch
 
 from genctl.common import devices, tensors
 from genctl.common.devices import (
-    automatic_precision,
+    auto_precision,
+    auto_training_precision,
     choose_precision,
-    deviation,
-    training_precision,
+    relative_error,
 )
 from genctl.data.digits import Digits
-from genctl.training.engines.choice import automatic_engine
+from genctl.training.engines.choice import auto_engine
 from tests.conftest import Run
 
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ def test_it_tells_what_a_run_would_use(genctl: Run) -> None:
     (cpu,) = (entry for entry in found["devices"] if entry["device"] == "cpu")
     assert cpu["precision"] == choose_precision("auto", CPU)
     assert f"training.precision auto is {cpu['precision']}: {cpu['why']}" in done.err
-    assert cpu["engine"] == automatic_engine(CPU)[0]
+    assert cpu["engine"] == auto_engine(CPU)[0]
     assert f"training.engine auto is {cpu['engine']}: {cpu['why_engine']}" in done.err
 
 
@@ -84,14 +84,14 @@ def test_a_machine_that_computes_wrongly_is_not_usable(
     genctl: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = torch.nn.functional.conv2d
-    monkeypatch.setattr(devices, "_multiplies_bf16", lambda device: True)
+    monkeypatch.setattr(devices, "_supports_bf16", lambda device: True)
 
     def wrong(x: torch.Tensor, *rest: object, **options: object) -> torch.Tensor:
         return right(x, *rest, **options) * (1.1 if x.dtype in broken else 1)  # type: ignore[arg-type]
 
     monkeypatch.setattr(torch.nn.functional, "conv2d", wrong)
     broken = {torch.bfloat16}
-    assert automatic_precision(CPU) == ("fp32", "its convolutions in bfloat16 are wrong")
+    assert auto_precision(CPU) == ("fp32", "its convolutions in bfloat16 are wrong")
     assert genctl("doctor", "--device", "cpu").code == 0
     broken |= {torch.float32}
     done = genctl("doctor", "--device", "cpu", "--json")
@@ -100,27 +100,27 @@ def test_a_machine_that_computes_wrongly_is_not_usable(
     assert "cpu" in done.err.splitlines()[-1]
 
 
-def test_the_deviation_is_that_of_rounding() -> None:
-    assert 1e-8 < deviation("fp32", CPU) < 1e-5
-    assert 1e-3 < deviation("bf16", CPU) < 1e-2
+def test_the_relative_error_is_that_of_rounding() -> None:
+    assert 1e-8 < relative_error("fp32", CPU) < 1e-5
+    assert 1e-3 < relative_error("bf16", CPU) < 1e-2
 
 
 def test_a_processor_without_bfloat16_gets_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_multiplies_bf16", lambda device: False)
-    assert automatic_precision(CPU)[0] == choose_precision("auto", CPU) == "fp32"
+    monkeypatch.setattr(devices, "_supports_bf16", lambda device: False)
+    assert auto_precision(CPU)[0] == choose_precision("auto", CPU) == "fp32"
     assert choose_precision("bf16", CPU) == "bf16"
 
 
-@pytest.mark.parametrize(("gain", "precision"), [(1.5, "bf16"), (0.2, "fp32")])
+@pytest.mark.parametrize(("speedup", "precision"), [(1.5, "bf16"), (0.2, "fp32")])
 def test_training_in_bfloat16_must_not_be_slow(
-    gain: float, precision: str, monkeypatch: pytest.MonkeyPatch
+    speedup: float, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "automatic_precision", lambda device: ("bf16", "it can"))
-    monkeypatch.setattr(devices, "bf16_gain", lambda device: gain)
-    found, why = training_precision(CPU)
+    monkeypatch.setattr(devices, "auto_precision", lambda device: ("bf16", "it can"))
+    monkeypatch.setattr(devices, "bf16_speedup", lambda device: speedup)
+    found, why = auto_training_precision(CPU)
     assert found == choose_precision("auto", CPU) == precision
-    assert f"{gain} times as fast" in why or f"{gain:.2f} times as fast" in why
+    assert f"{speedup} times as fast" in why or f"{speedup:.2f} times as fast" in why
 
 
-def test_the_gain_is_measured() -> None:
-    assert devices.bf16_gain(CPU) > 0
+def test_the_speedup_is_measured() -> None:
+    assert devices.bf16_speedup(CPU) > 0

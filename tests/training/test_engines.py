@@ -18,7 +18,7 @@ from genctl.config.config import Config
 from genctl.model import Model
 from genctl.training.engines import recorded
 from genctl.training.engines.base import Engine
-from genctl.training.engines.choice import Cautious, automatic_engine, choose_engine
+from genctl.training.engines.choice import Cautious, auto_engine, choose_engine
 from genctl.training.engines.cuda_graph import Graph
 from genctl.training.engines.eager import Eager
 from genctl.training.engines.recorded import CannotRecord, Recorded, Replay
@@ -166,8 +166,8 @@ class Reporter:
 
 
 def test_auto_suits_the_device() -> None:
-    assert automatic_engine(torch.device("cpu"))[0] == "eager"
-    assert automatic_engine(torch.device("cuda", 0))[0] == "graph"
+    assert auto_engine(torch.device("cpu"))[0] == "eager"
+    assert auto_engine(torch.device("cuda", 0))[0] == "graph"
     assert isinstance(choose_engine("auto", step_of(tiny()), Reporter()), Eager)
 
 

@@ -13,7 +13,7 @@ from genctl.training.engines.recorded import CannotRecord
 from genctl.training.step import Position, Step, StepLosses
 
 
-def automatic_engine(device: torch.device) -> tuple[str, str]:
+def auto_engine(device: torch.device) -> tuple[str, str]:
     """What ``training.engine: auto`` means on ``device``, and why."""
     if device.type == "cuda":
         return "cuda_graph", "replaying a recorded step keeps the GPU busy"
@@ -40,7 +40,7 @@ def choose_engine(name: str, step: Step, reporter: Reporter) -> Engine:
                 "use auto"
             )
         return CudaGraph(step)
-    if name == "auto" and not distributed and automatic_engine(step.device)[0] == "cuda_graph":
+    if name == "auto" and not distributed and auto_engine(step.device)[0] == "cuda_graph":
         return FallbackEngine(CudaGraph(step), reporter)
     return Eager(step)
 
