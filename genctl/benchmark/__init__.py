@@ -1,1 +1,1 @@
-"""How fast is this machine, and how much of it does genctl use?"""
+"""``genctl bench`` and ``genctl doctor``: how fast this machine is, and what is installed on it."""

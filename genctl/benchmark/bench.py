@@ -1,8 +1,7 @@
-"""The work of ``genctl bench``: this machine, genctl beside a plain loop, in one process."""
+"""The work of ``genctl bench``: genctl and plain PyTorch side by side, in one process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Any
 
 import torch
 
-from genctl.benchmark import drawing
-from genctl.benchmark.compare import race
+from genctl.benchmark.compare import compare
 from genctl.benchmark.genctl_loop import GenctlLoop
-from genctl.benchmark.hardware import flops, matrix_peak
-from genctl.benchmark.plain import PlainLoop, with_torch_layers
+from genctl.benchmark.plain_loop import PlainLoop, with_torch_layers
+from genctl.benchmark.sampling import genctl_samples, plain_samples
 from genctl.benchmark.startup import start_times
-from genctl.common.devices import DTYPES, choose_precision, device_name, flush_denormals
+from genctl.common.devices import choose_precision, device_name
 from genctl.common.reporting import Reporter
 from genctl.config import config as configs
 from genctl.config.build import build_model
@@ -27,163 +25,132 @@ from genctl.data.preprocess import Preprocessing
 from genctl.model import INFERENCE_ROLES
 from genctl.networks.layers.normalize import normalize
 from genctl.runs import model_file
+from genctl.training.engines.choice import auto_engine
 
-STAND_INS = 10_000  # random images, where the real ones are not there
-DRAWN = 10_000  # images that are drawn at a time
-REPEATS = 5  # starts of each command
+CLASSES = tuple("0123456789")  # of random images and untrained models
+NUM_RANDOM_IMAGES = 10_000  # in place of a data set that is not on this machine
+NUM_SAMPLES = 10_000  # generated at a time
+NUM_STARTS = 5  # of each command
 
 
 @dataclass(frozen=True)
-class Question:
-    """What to measure."""
+class BenchOptions:
+    """What to measure, and for how long."""
 
     configs: tuple[str, ...] = ("seed_gan", "mnist_cgan")
     seconds: float = 30.0  # for each comparison, about
-    workers: int = 0  # processes that load pictures for the plain loop
+    workers: int = 0  # processes that load images for the plain loop
 
 
-def bench(question: Question, device: torch.device, reporter: Reporter) -> dict[str, Any]:
-    """Measure training and drawing with each config, and the start of commands.
+def run_bench(options: BenchOptions, device: torch.device, reporter: Reporter) -> dict[str, Any]:
+    """Measure training and sampling with each config, and how long commands take to start.
 
-    Nothing is downloaded: where the data of a config is not there, random images stand in for it.
+    Nothing is downloaded: random images replace a data set that is not on this machine.
 
     Returns:
-        The JSON of ``genctl bench``: device, device_name, threads, torch, matrix_peak (FLOP/s by
-        precision), training and sampling (an entry for each config), start_up.
+        The JSON of ``genctl bench``: device, device_name, threads, torch; training and sampling
+        (a list with an entry for each config); start_up (an entry for each command).
     """
-    settings = {source: configs.load(source) for source in question.configs}
-    reporter.progress("the machine's matrix peak", 0.0)
-    peaks = {precision: matrix_peak(precision, device) for precision in DTYPES}
-    reporter.progress("the machine's matrix peak", 1.0)
+    settings = {source: configs.load(source) for source in options.configs}
     with TemporaryDirectory(prefix="genctl-bench-") as name:
-        folder = Path(name)
-        training = [
-            _train(source, config, question, device, peaks, folder, reporter)
-            for source, config in settings.items()
-        ]
-        sampling = [
-            _sample(source, config, question, device, folder, reporter)
-            for source, config in settings.items()
-        ]
-        start_up = _start(device, folder, partial(reporter.progress, "starting commands"))
-    return {
-        "device": device.type,
-        "device_name": device_name(device),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "matrix_peak": peaks,
-        "training": training,
-        "sampling": sampling,
-        "start_up": start_up,
-    }
+        measure = _Measurements(options, device, Path(name), reporter)
+        return {
+            "device": device.type,
+            "device_name": device_name(device),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "training": [measure.training(*item) for item in settings.items()],
+            "sampling": [measure.sampling(*item) for item in settings.items()],
+            "start_up": measure.start_up(),
+        }
 
 
-def _train(
-    source: str,
-    config: Config,
-    question: Question,
-    device: torch.device,
-    peaks: dict[str, float],
-    folder: Path,
-    reporter: Reporter,
-) -> dict[str, Any]:
-    """Training images a second: genctl, the plain loop, and genctl's own step eager in fp32."""
-    images, called = _images(config)
-    precision = choose_precision(config.training.precision, device)
-    own, eager = (
-        GenctlLoop(config, images, device, each, folder, reporter) for each in (precision, "fp32")
-    )
-    rivals = {
-        "genctl": _quick(own.step),
-        "plain": PlainLoop(config, images, device, question.workers).step,
-        "eager_fp32": _quick(eager.step),
-    }
-    cycle = getattr(config.objective, "r1_interval", 1)  # steps until a lazy penalty comes again
-    told = partial(reporter.progress, f"training {source}")
-    told(0.0)
-    rates = race(rivals, device, question.seconds, cycle=cycle, told=told)
-    per_image = flops(lambda: [eager.step() for _ in range(cycle)]) / (
-        cycle * eager.trainer.images_per_step
-    )
-    return {
-        "config": source,
-        "data": called,
-        "batch_size": config.training.batch_size,
-        "precision": precision,
-        "images_per_second": {name: rates.rate(name) for name in rivals},
-        "ratio": {other: rates.ratio("genctl", other) for other in ("plain", "eager_fp32")},
-        "flops_per_image": per_image,
-        "share_of_peak": per_image * rates.rate("genctl") / peaks[precision],
-    }
+@dataclass(frozen=True)
+class _Measurements:
+    """The measurements of one benchmark."""
+
+    options: BenchOptions
+    device: torch.device
+    folder: Path  # for files that are not kept
+    reporter: Reporter
+
+    def training(self, source: str, config: Config) -> dict[str, Any]:
+        """Training images per second, genctl beside the plain loop."""
+        images, data = _training_images(config)
+        precision = choose_precision(config.training.precision, self.device)
+        engine = config.training.engine
+        loop = GenctlLoop(config, images, self.device, precision, self.folder, self.reporter)
+        comparison = compare(
+            {
+                "genctl": loop.step,
+                "plain": PlainLoop(config, images, self.device, self.options.workers).step,
+            },
+            self.device,
+            self.options.seconds,
+            cycle=getattr(config.objective, "r1_interval", 1),
+            on_progress=partial(self.reporter.progress, f"training {source}"),
+        )
+        return {
+            "config": source,
+            "data": data,
+            "batch_size": config.training.batch_size,
+            "precision": precision,
+            "engine": auto_engine(self.device)[0] if engine == "auto" else engine,
+            "images_per_second": {name: comparison.rate(name) for name in ("genctl", "plain")},
+            "speedup": comparison.speedup("genctl", "plain"),
+        }
+
+    def sampling(self, source: str, config: Config) -> dict[str, Any]:
+        """Generated images per second, genctl beside the plain loop."""
+        path = _write_untrained_model(config, self.folder)
+        trained, plain = (model_file.read(path, self.device) for _ in range(2))
+        with_torch_layers(plain.model)
+        comparison = compare(
+            {
+                "genctl": lambda: genctl_samples(trained, NUM_SAMPLES),
+                "plain": lambda: plain_samples(plain, NUM_SAMPLES, self.device),
+            },
+            self.device,
+            self.options.seconds,
+            rounds=3,
+            on_progress=partial(self.reporter.progress, f"sampling with {source}"),
+        )
+        return {
+            "config": source,
+            "images": NUM_SAMPLES,
+            "images_per_second": {name: comparison.rate(name) for name in ("genctl", "plain")},
+            "speedup": comparison.speedup("genctl", "plain"),
+        }
+
+    def start_up(self) -> dict[str, dict[str, float]]:
+        """How long commands take to start."""
+        model = str(_write_untrained_model(configs.load("tiny"), self.folder))
+        commands = {
+            "--help": ["--help"],
+            "configs check": ["configs", "check", "tiny"],
+            "sample --n 64": ["sample", "--n", "64", "--run", model, "--device", str(self.device)],
+        }
+        report = partial(self.reporter.progress, "starting commands")
+        return start_times(commands, self.folder, NUM_STARTS, report)
 
 
-def _sample(
-    source: str,
-    config: Config,
-    question: Question,
-    device: torch.device,
-    folder: Path,
-    reporter: Reporter,
-) -> dict[str, Any]:
-    """Images drawn a second: genctl and the plain loop."""
-    trained, plain = (model_file.read(_write_model(config, folder), device) for _ in range(2))
-    with_torch_layers(plain.model)
-    rivals = {
-        "genctl": lambda: drawing.own(trained, DRAWN),
-        "plain": lambda: drawing.plain(plain, DRAWN, device),
-    }
-    told = partial(reporter.progress, f"drawing with {source}")
-    told(0.0)
-    rates = race(rivals, device, question.seconds, rounds=3, told=told)
-    return {
-        "config": source,
-        "images": DRAWN,
-        "images_per_second": {name: rates.rate(name) for name in rivals},
-        "ratio": {"plain": rates.ratio("genctl", "plain")},
-    }
-
-
-def _start(device: torch.device, folder: Path, told: Callable[[float], None]) -> dict[str, Any]:
-    model = str(_write_model(configs.load("tiny"), folder))
-    commands = {
-        "--help": ["--help"],
-        "configs check": ["configs", "check", "tiny"],
-        "sample --n 64": ["sample", "--n", "64", "--run", model, "--device", str(device)],
-    }
-    return start_times(commands, folder, REPEATS, told)
-
-
-def _images(config: Config) -> tuple[Images, str]:
-    """The training images where they are at hand, else random ones; and what they are."""
+def _training_images(config: Config) -> tuple[Images, str]:
+    """The training images if they are on this machine, else random ones; and their name."""
     if config.data.found() is not None:
         return config.data.load("train"), config.data.kind
-    shape, random = config.data.shape, torch.Generator().manual_seed(0)
-    size = (STAND_INS, shape.channels, shape.size, shape.size)
-    pixels = torch.randint(256, size, generator=random, dtype=torch.uint8)
-    return Images(pixels, torch.arange(STAND_INS) % 10, tuple("0123456789")), "random images"
+    shape, rng = config.data.shape, torch.Generator().manual_seed(0)
+    size = (NUM_RANDOM_IMAGES, shape.channels, shape.size, shape.size)
+    pixels = torch.randint(256, size, generator=rng, dtype=torch.uint8)
+    labels = torch.arange(NUM_RANDOM_IMAGES) % len(CLASSES)
+    return Images(pixels, labels, CLASSES), "random images"
 
 
-def _write_model(config: Config, folder: Path) -> Path:
-    """A model file with the weights that training begins with."""
-    path, classes = folder / "model.safetensors", tuple("0123456789")
-    model = build_model(config, len(classes), INFERENCE_ROLES)
-    random = torch.Generator().manual_seed(0)
-    codes = normalize(torch.randn(len(classes), config.condition.code_dim, generator=random))
-    model_file.write(
-        path,
-        model,
-        codes,
-        codes.clone(),
-        model_file.ModelMetadata(config, classes, Preprocessing(), 0),
-    )
+def _write_untrained_model(config: Config, folder: Path) -> Path:
+    """A model file with freshly initialized weights."""
+    path = folder / "model.safetensors"
+    model = build_model(config, len(CLASSES), INFERENCE_ROLES)
+    rng = torch.Generator().manual_seed(0)
+    codes = normalize(torch.randn(len(CLASSES), config.condition.code_dim, generator=rng))
+    metadata = model_file.ModelMetadata(config, CLASSES, Preprocessing(), images=0)
+    model_file.write(path, model, codes, codes.clone(), metadata)
     return path
-
-
-def _quick(step: Callable[[], int]) -> Callable[[], int]:
-    """The step as ``genctl train`` takes it, which takes tiny numbers for zero."""
-
-    def quick() -> int:
-        with flush_denormals():
-            return step()
-
-    return quick

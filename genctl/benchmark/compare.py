@@ -1,4 +1,4 @@
-"""Rivals that take turns, so that a machine whose speed drifts drifts for all of them."""
+"""Time alternatives in turn, so that a machine that slows down slows all of them down."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,78 +7,81 @@ from statistics import median
 
 import torch
 
+from genctl.common.reporting import OnProgress
+
 Work = Callable[[], int]
-"""Does a little work and says how many images that was."""
+"""Does a little work, and returns how many images it processed."""
 
 
 @dataclass(frozen=True)
-class Rates:
-    """Images a second of each rival in each round."""
+class Comparison:
+    """Images per second of each alternative in each round."""
 
     rounds: list[dict[str, float]]
 
     def rate(self, name: str) -> float:
-        """The median rate of a rival."""
-        return median(round_[name] for round_ in self.rounds)
+        """The median rate of an alternative."""
+        return median(rates[name] for rates in self.rounds)
 
-    def ratio(self, name: str, other: str) -> float:
-        """How many times as fast as ``other``: the median over the rounds, in which they meet."""
-        return median(round_[name] / round_[other] for round_ in self.rounds)
+    def speedup(self, name: str, other: str) -> float:
+        """How many times as fast as ``other`` it is: the median of the ratios in each round."""
+        return median(rates[name] / rates[other] for rates in self.rounds)
 
 
-def race(
-    rivals: Mapping[str, Work],
+def compare(
+    alternatives: Mapping[str, Work],
     device: torch.device,
     seconds: float,
     rounds: int = 5,
     cycle: int = 1,
-    told: Callable[[float], None] = lambda share: None,
-) -> Rates:
-    """Let rivals run laps in turn, every other round in the opposite order.
+    on_progress: OnProgress = lambda share: None,
+) -> Comparison:
+    """Measure every alternative once per round, every other round in the opposite order.
 
     Args:
-        rivals: what to measure, by name.
-        device: what they compute on; its queue is empty whenever the clock is read.
-        seconds: about how long it takes altogether, warm-up not counted.
-        rounds: laps of each rival.
-        cycle: after how much work the work repeats itself; a lap is a multiple of it.
-        told: the share of the race that is over, 0 to 1.
+        alternatives: what to measure, by name.
+        device: what they compute on; the clock is read only when it has finished its work.
+        seconds: how long the comparison takes, about, without the warm-up.
+        rounds: measurements of each alternative.
+        cycle: how many calls make up one period of the work, such as the steps from one lazy
+            penalty to the next; only whole periods are timed.
+        on_progress: receives the share of the comparison that is done.
     """
-    lap_seconds = seconds / rounds / len(rivals)
-    laps = {name: _lap(work, device, lap_seconds, cycle) for name, work in rivals.items()}
-    found = []
+    seconds_each = seconds / rounds / len(alternatives)
+    calls = {name: _calls(work, device, seconds_each, cycle) for name, work in alternatives.items()}
+    measured = []
     for number in range(rounds):
-        order = list(rivals) if number % 2 == 0 else list(rivals)[::-1]
-        found.append({name: _rate(rivals[name], laps[name], device) for name in order})
-        told((number + 1) / rounds)
-    return Rates(found)
+        order = list(alternatives) if number % 2 == 0 else list(alternatives)[::-1]
+        measured.append({name: _rate(alternatives[name], calls[name], device) for name in order})
+        on_progress((number + 1) / rounds)
+    return Comparison(measured)
 
 
-def _lap(work: Work, device: torch.device, seconds: float, cycle: int) -> int:
-    """How often ``work`` is to be done to take about ``seconds``."""
-    _time(work, cycle, device)  # not counted: compilers and caches settle in it
+def _calls(work: Work, device: torch.device, seconds: float, cycle: int) -> int:
+    """How many calls of ``work`` take about ``seconds``."""
+    _time(work, cycle, device)  # not counted: libraries and caches warm up
     count = cycle
-    while (took := _time(work, count, device)[1]) < seconds / 4:  # too short to say much
+    while (elapsed := _time(work, count, device)[1]) < seconds / 4:  # too short to extrapolate
         count *= 2
-    return max(round(seconds / took * count / cycle), 1) * cycle
+    return max(round(seconds / elapsed * count / cycle), 1) * cycle
 
 
 def _rate(work: Work, count: int, device: torch.device) -> float:
-    images, took = _time(work, count, device)
-    return images / took
+    images, elapsed = _time(work, count, device)
+    return images / elapsed
 
 
 def _time(work: Work, count: int, device: torch.device) -> tuple[int, float]:
     """The images of ``count`` calls, and the seconds they took."""
-    synchronize(device)
+    _synchronize(device)
     started = time.perf_counter()
     images = sum(work() for _ in range(count))
-    synchronize(device)
+    _synchronize(device)
     return images, time.perf_counter() - started
 
 
-def synchronize(device: torch.device) -> None:
-    """Wait until the device has done all that it was asked for."""
+def _synchronize(device: torch.device) -> None:
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -1,4 +1,4 @@
-"""The work of ``genctl doctor``: what genctl finds on this machine, and what it makes of it."""
+"""The work of ``genctl doctor``: what genctl finds on this machine, and what a run would use."""
 
 from __future__ import annotations
 
@@ -29,59 +29,61 @@ PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "safetensors"
             "tensorboard", "onnx", "onnxruntime")  # fmt: skip
 
 
-def examine(chosen: torch.device) -> dict[str, Any]:
-    """Look at everything that a run would use.
+def examine(device: torch.device) -> dict[str, Any]:
+    """Look at everything that a run on ``device`` would use.
 
     Returns:
-        The JSON of ``genctl doctor``: versions (null for what is not installed), platform, cores,
-        threads, busy, device (the chosen one), devices, data (where each data set lies, or null),
-        judges, problems (what makes the chosen device unusable).
+        The JSON of ``genctl doctor``: versions (null: not installed), platform, cores, threads,
+        busy (other processes use the cores), device (the chosen one), devices, data (the folder of
+        each data set, or null), judges, problems (why the chosen device cannot be used).
     """
-    devices = [_device(device) for device in _devices()]
-    chosen = torch.empty(0, device=chosen).device  # with its number
-    (own,) = (entry for entry in devices if entry["device"] == str(chosen))
+    device = torch.empty(0, device=device).device  # "cuda" becomes "cuda:0"
+    devices = [_describe(one) for one in _devices()]
+    (chosen,) = (entry for entry in devices if entry["device"] == str(device))
+    problems = []
+    if not chosen["correct"]:
+        problems.append(
+            f"{chosen['name']} gives wrong results in {chosen['precision']}: "
+            f"the relative error of a convolution is {chosen['relative_error']:.1%}"
+        )
     return {
         "versions": {"genctl": __version__, "python": platform.python_version()}
         | {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "threads": torch.get_num_threads(),
-        "busy": is_crowded(chosen),
-        "device": own["device"],
+        "busy": is_crowded(device),
+        "device": chosen["device"],
         "devices": devices,
         "data": _data(),
         "judges": _judges(),
-        "problems": [
-            f"{own['name']} computes wrongly in {own['precision']}: off by {own['deviation']:.1%}"
-        ]
-        if not own["right"]
-        else [],
+        "problems": problems,
     }
 
 
 def _devices() -> list[torch.device]:
-    found = [torch.device("cpu")]
+    devices = [torch.device("cpu")]
     if torch.cuda.is_available():
-        found += [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+        devices += [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
-        found.append(torch.device("mps", 0))
-    return found
+        devices.append(torch.device("mps", 0))
+    return devices
 
 
-def _device(device: torch.device) -> dict[str, Any]:
-    """What `training.precision` and `training.engine` become there, and how exact that is."""
-    precision, why = auto_training_precision(device)
-    engine, why_engine = auto_engine(device)
-    off = relative_error(precision, device)
+def _describe(device: torch.device) -> dict[str, Any]:
+    """What ``auto`` means for precision and engine on a device, and whether it computes right."""
+    precision, precision_reason = auto_training_precision(device)
+    engine, engine_reason = auto_engine(device)
+    error = relative_error(precision, device)
     return {
         "device": str(device),
         "name": device_name(device),
         "precision": precision,
-        "why": why,
-        "deviation": off,
+        "precision_reason": precision_reason,
+        "relative_error": error,
+        "correct": error <= MAX_RELATIVE_ERROR[precision],
         "engine": engine,
-        "why_engine": why_engine,
-        "right": off <= MAX_RELATIVE_ERROR[precision],
+        "engine_reason": engine_reason,
     }
 
 
@@ -93,17 +95,17 @@ def _version(package: str) -> str | None:
 
 
 def _data() -> dict[str, str | None]:
-    """Where each data set lies that has a place of its own; null for one that is not there."""
-    found = {}
+    """The folder of each data set that needs no settings; null if it is not on this machine."""
+    folders = {}
     for name, kind in kinds("data").items():
         if not any(field.is_required() for field in kind.model_fields.values()):
-            settings = cast(Data, kind())
-            found[name] = str(path) if (path := settings.found()) else None
-    return found
+            folder = cast(Data, kind()).found()
+            folders[name] = str(folder) if folder else None
+    return folders
 
 
 def _judges() -> dict[str, Any]:
-    """The judges in the cache, each with its accuracy; null for a damaged one."""
+    """The judges in the cache, each with its test accuracy; null for a damaged file."""
     folder = cache_folder()
     return {
         "folder": str(folder),

@@ -1,9 +1,10 @@
-"""genctl's own training step, without files and without an end."""
+"""The training step of genctl, without a run directory and without an end."""
 
 from pathlib import Path
 
 import torch
 
+from genctl.common.devices import flush_denormals
 from genctl.common.reporting import Reporter
 from genctl.common.signals import SignalFlags
 from genctl.config.build import build_model
@@ -34,5 +35,6 @@ class GenctlLoop:
 
     def step(self) -> int:
         """Every update of the objective; returns the number of real images."""
-        self.trainer.take_step(progress=0.0)
+        with flush_denormals():
+            self.trainer.take_step(progress=0.0)
         return self.trainer.images_per_step

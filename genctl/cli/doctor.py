@@ -1,4 +1,4 @@
-"""genctl doctor: what there is on this machine, and whether it can be relied on."""
+"""genctl doctor: what is installed on this machine, and whether it computes correctly."""
 
 from __future__ import annotations
 
@@ -15,43 +15,47 @@ def doctor(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Show versions, devices, data and judges, and check that the arithmetic is right."""
+    """Show versions, devices, data and judges, and check that the device computes correctly."""
     with console(json, quiet, debug) as out:
-        from genctl.benchmark import doctor as diagnosis
+        from genctl.benchmark.doctor import examine
         from genctl.common.devices import choose_device
         from genctl.common.errors import Unavailable
 
-        found = diagnosis.examine(choose_device(device))
+        found = examine(choose_device(device))
         for line in _lines(found):
             out.info(line)
         if found["problems"]:
-            error = Unavailable(f"--device {found['device']}: {found['problems'][0]}; use another")
+            error = Unavailable(
+                f"--device {found['device']}: {found['problems'][0]}; use another device"
+            )
             error.result = found
             raise error
-        out.info("all is well")
+        out.info("no problems found")
         out.result(found)
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
-    known = found["versions"].items()
-    yield "versions: " + ", ".join(f"{name} {version}" for name, version in known if version)
-    absent = [name for name, version in known if not version]
-    if absent:
-        yield f"not installed: {', '.join(absent)}"
-    busy = "; other processes compete for the cores" if found["busy"] else ""
+    versions = found["versions"].items()
+    yield "versions: " + ", ".join(f"{name} {version}" for name, version in versions if version)
+    missing = [name for name, version in versions if not version]
+    if missing:
+        yield f"not installed: {', '.join(missing)}"
+    busy = "; other processes are using the cores" if found["busy"] else ""
     yield f"{found['platform']}: {found['cores']} cores, {found['threads']} threads{busy}"
     for entry in found["devices"]:
-        mark = " (chosen)" if entry["device"] == found["device"] else ""
-        yield f"device {entry['device']}{mark}: {entry['name']}"
+        chosen = " (chosen)" if entry["device"] == found["device"] else ""
+        yield f"device {entry['device']}{chosen}: {entry['name']}"
+        yield f"  training.precision: auto means {entry['precision']}: {entry['precision_reason']}"
+        yield f"  training.engine: auto means {entry['engine']}: {entry['engine_reason']}"
+        verdict = "correct" if entry["correct"] else "WRONG"
         yield (
-            f"  training.precision auto is {entry['precision']}: {entry['why']}; a convolution is "
-            f"off by {entry['deviation']:.1e}, which is {'fine' if entry['right'] else 'wrong'}"
+            f"  self-check in {entry['precision']}: {verdict}, the relative error of a convolution "
+            f"is {entry['relative_error']:.1e}"
         )
-        yield f"  training.engine auto is {entry['engine']}: {entry['why_engine']}"
-    for kind, place in found["data"].items():
-        yield f"data {kind}: {place or 'not here'}"
+    for kind, folder in found["data"].items():
+        yield f"data {kind}: {folder or 'not on this machine'}"
     judges = found["judges"]
     yield f"judges in {judges['folder']}: {len(judges['accuracy']) or 'none'}"
     for name, accuracy in judges["accuracy"].items():
-        right = "damaged" if accuracy is None else f"names {accuracy:.2%} of held-out images"
-        yield f"  {name}: {right}"
+        state = "damaged" if accuracy is None else f"test accuracy {accuracy:.2%}"
+        yield f"  {name}: {state}"
