@@ -7,6 +7,7 @@ from statistics import median
 
 import torch
 
+from genctl.common.devices import synchronize
 from genctl.common.reporting import OnProgress
 
 Work = Callable[[], int]
@@ -73,16 +74,8 @@ def _rate(work: Work, count: int, device: torch.device) -> float:
 
 def _time(work: Work, count: int, device: torch.device) -> tuple[int, float]:
     """The images of ``count`` calls, and the seconds they took."""
-    _synchronize(device)
+    synchronize(device)
     started = time.perf_counter()
     images = sum(work() for _ in range(count))
-    _synchronize(device)
+    synchronize(device)
     return images, time.perf_counter() - started
-
-
-def _synchronize(device: torch.device) -> None:
-    """Wait until the device has finished its work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()

@@ -61,6 +61,14 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Non
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has finished its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 @contextmanager
 def flush_denormals() -> Iterator[None]:
     """Treat numbers below 1e-38 as zero: Adam's averages are full of them, and they are slow."""
@@ -130,12 +138,12 @@ def bf16_speedup(device: torch.device) -> float:
     with _one_thread():
         for _ in range(8):
             for precision, seconds in times.items():
-                _synchronize(device)
+                synchronize(device)
                 started = time.perf_counter()
                 with autocast(precision, device):
                     output = functional.conv2d(images, weight, stride=2, padding=1)
                 torch.autograd.grad(output.float().square().mean(), (images, weight))
-                _synchronize(device)
+                synchronize(device)
                 seconds.append(time.perf_counter() - started)
     return min(times["fp32"]) / min(times["bf16"])
 
@@ -186,8 +194,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
