@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.golden.write import MORE_IMAGES, sample, train
 
 from tests.conftest import REPOSITORY, Run
 from tests.faults.refusal import refuse
+from tests.golden.write import MORE_IMAGES, sample, train
 from tests.support.forge import header, with_header
 from tests.support.life import differing, live, outcome, signalled
 
