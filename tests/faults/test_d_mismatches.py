@@ -11,10 +11,10 @@ from tests.faults.refusal import commands, refuse, still_draws
 from tests.support.forge import Change, rewritten
 
 CHANGES: dict[str, Change] = {
-    "missing weight": lambda found, metadata: found.pop("model.roles.generator.first.weight"),
+    "missing weight": lambda found, metadata: found.pop("model.networks.generator.first.weight"),
     "unknown weight": lambda found, metadata: found.update({"model.x": torch.zeros(1)}),
     "unknown tensor": lambda found, metadata: found.update({"x": torch.zeros(1)}),
-    "NaN": lambda found, metadata: found["model.roles.generator.first.weight"].fill_(torch.nan),
+    "NaN": lambda found, metadata: found["model.networks.generator.first.weight"].fill_(torch.nan),
     "NaN code": lambda found, metadata: found["class_codes"].fill_(torch.nan),
     "half precision": lambda found, metadata: found.update(
         {name: tensor.half() for name, tensor in found.items() if tensor.is_floating_point()}
@@ -23,7 +23,7 @@ CHANGES: dict[str, Change] = {
         {"class_codes": found["class_codes"].to(torch.float8_e4m3fn)}
     ),
     "other shape": lambda found, metadata: found.update(
-        {"model.roles.generator.first.weight": torch.zeros(1)}
+        {"model.networks.generator.first.weight": torch.zeros(1)}
     ),
     "no codes": lambda found, metadata: found.pop("class_codes"),
     "fewer classes": lambda found, metadata: metadata["classes"].pop(),
@@ -74,8 +74,8 @@ def test_the_first_three_differences_are_named(
 
 
 NAMED = {
-    "NaN": "model.roles.generator.first.weight holds values that are not finite",
-    "other shape": "roles.generator.first.weight has shape (1,), not (",
+    "NaN": "model.networks.generator.first.weight holds values that are not finite",
+    "other shape": "networks.generator.first.weight has shape (1,), not (",
     "half precision": "is torch.float16, not torch.float32",
     "unknown weight": "x is unknown",
 }

@@ -55,7 +55,7 @@ def out_of_memory(_: Any = None) -> None:
 
 
 def at_first_step() -> None:
-    Trainer.step = lambda self, progress: out_of_memory()  # type: ignore[method-assign]
+    Trainer.take_step = lambda self, progress: out_of_memory()  # type: ignore[method-assign]
 
 
 def in_a_save() -> None:

@@ -74,13 +74,13 @@ class Odometer:
 
     def watch(self) -> None:
         """Count from here on, in this process: a happening."""
-        step = Trainer.step
+        step = Trainer.take_step
 
         def counted(trainer: Trainer, progress: float) -> None:
             step(trainer, progress)
             self._memory[:] = trainer.state.images.to_bytes(8, "little")
 
-        Trainer.step = counted  # type: ignore[method-assign]
+        Trainer.take_step = counted  # type: ignore[method-assign]
 
 
 def live(folder: Path, *more: str, happening: Happening = nothing) -> Finished:
@@ -212,7 +212,7 @@ def after_step(number: int, happen: Callable[[Trainer], None]) -> Happening:
     """Do something after the ``number``-th step of this part of the run."""
 
     def prepare() -> None:
-        step, calls = Trainer.step, [0]
+        step, calls = Trainer.take_step, [0]
 
         def counted(self: Trainer, progress: float) -> None:
             step(self, progress)
@@ -220,7 +220,7 @@ def after_step(number: int, happen: Callable[[Trainer], None]) -> Happening:
             if calls[0] == number:
                 happen(self)
 
-        Trainer.step = counted  # type: ignore[method-assign]
+        Trainer.take_step = counted  # type: ignore[method-assign]
 
     return prepare
 
