@@ -22,18 +22,18 @@ def export(
     """Write generator and encoder as ONNX, checked against torch; prints their paths."""
     with console(json, quiet, debug) as console_:
         from genctl.common.devices import choose_device
-        from genctl.inference import onnx_export as exporting
+        from genctl.inference import onnx_export
         from genctl.runs import model_file
-        from genctl.runs import run as run_folder
+        from genctl.runs.run import find_model
 
-        exporting.require_packages()
-        path = run_folder.find_model(run, runs)
+        onnx_export.require_packages()
+        path = find_model(run, runs)
         if run is None:
             console_.info(f"exporting {path}")
         trained = model_file.read(path, choose_device("cpu"))
-        differences = exporting.export(trained, out)
-        for file, off in differences.items():
-            console_.info(f"{file}: onnxruntime and torch agree to {off:.1e}")
+        differences = onnx_export.export(trained, out)
+        for file, difference in differences.items():
+            console_.info(f"{file}: outputs of onnxruntime and torch differ by {difference:.1e}")
         console_.result(
             {
                 "out": str(out),

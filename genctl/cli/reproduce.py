@@ -17,44 +17,45 @@ def reproduce(
     runs: options.Runs = Path("runs"),
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="PATH", help="Where to draw it; else beside the old one."),
+        typer.Option("--out", metavar="PATH", help="Default: NAME.again.png beside the picture."),
     ] = None,
     device: options.Device = "auto",
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Draw a picture again from what it says about itself, and compare."""
+    """Generate a picture again from the provenance in its text chunks, and compare."""
     with console(json, quiet, debug) as console_:
         from genctl.common import files
         from genctl.common.devices import choose_device
         from genctl.common.errors import BadContent, MissingInput
-        from genctl.data import pictures as images
-        from genctl.inference import samples as drawing
-        from genctl.inference import sheet
+        from genctl.data import pictures
+        from genctl.inference import provenance as provenances
+        from genctl.inference.samples import SampleSet
         from genctl.runs import model_file
-        from genctl.runs import run as run_folder
+        from genctl.runs.run import find_model
 
-        metadata = sheet.read_provenance(picture)
-        path = Path(metadata.model) if run is None else run_folder.find_model(run, runs)
+        provenance = provenances.read_provenance(picture)
+        path = Path(provenance.model) if run is None else find_model(run, runs)
         if not path.is_file():
             raise MissingInput(
-                f"cannot reproduce {picture}: its model {path} is not there; say with --run "
-                "where it is"
+                f"cannot reproduce {picture}: its model {path} does not exist; name the model "
+                "with --run"
             )
         trained = model_file.read(path, choose_device(device))
-        if trained.digest != metadata.model_sha256:
+        if trained.digest != provenance.model_sha256:
             raise BadContent(
-                f"cannot reproduce {picture}: {path} is not the model that drew it; "
-                "name that one with --run"
+                f"cannot reproduce {picture}: {path} is not the model that generated it; name "
+                "that one with --run"
             )
         target = out or picture.with_name(f"{picture.stem}.again.png")
-        drawn = drawing.draw(metadata.order, trained, console_.info, console_.warn)
-        pixels = sheet.redraw(drawn, metadata, batch_size=1024)
-        same = sheet.is_same(picture, pixels)
-        files.atomic_write(target, images.png(pixels, sheet.text(metadata)))
-        if same:
-            console_.info("the same to the last bit")
+        samples = SampleSet.of(provenance.request, trained, console_.info, console_.warn)
+        pixels = provenances.regenerate(samples, provenance, batch_size=1024)
+        identical = provenances.is_identical(picture, pixels)
+        files.atomic_write(target, pictures.png(pixels, provenances.png_text(provenance)))
+        if identical:
+            console_.info("identical to the last bit")
         else:
-            console_.warn(f"{target} is not the same as {picture}: was a condition changed?")
-        console_.result({"out": str(target), "identical": same}, str(target), written=target)
+            console_.warn(f"{target} differs from {picture}: was a condition changed?")
+        result = {"out": str(target), "identical": identical}
+        console_.result(result, str(target), written=target)

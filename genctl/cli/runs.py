@@ -1,4 +1,4 @@
-"""genctl runs: what there is, and what it reached."""
+"""genctl runs: a table of runs, their settings and their scores."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,20 +13,24 @@ def runs(
     runs: options.Runs = Path("runs"),
     sort: Annotated[
         str | None,
-        typer.Option("--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for falling."),
+        typer.Option(
+            "--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for descending order."
+        ),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV.")] = False,
     sheet: Annotated[
         Path | None,
         typer.Option(
-            "--sheet", metavar="PNG", help="Also draw a row of samples for each run, same seed."
+            "--sheet",
+            metavar="PNG",
+            help="Also write a picture: a row of samples for each run, same seed.",
         ),
     ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """List the runs: status, only the settings that differ, scores."""
+    """List runs with status, scores, and the settings that differ."""
     with console(json, quiet, debug) as out:
         from genctl.common.errors import UsageError
         from genctl.runs import table
@@ -37,7 +41,7 @@ def runs(
             raise UsageError(f"--sheet {sheet}: must end in .png")
         rows = table.sort(table.rows(runs), sort)
         if sheet is not None:
-            _draw([runs / row["run"] for row in rows], sheet, out)
+            _write_sheet([runs / row["run"] for row in rows], sheet, out)
         if json:
             out.result({"runs": rows} | ({} if sheet is None else {"sheet": str(sheet)}))
             return
@@ -45,23 +49,24 @@ def runs(
         if csv:
             out.result({}, table.to_csv(rows).rstrip("\n"))
         elif rows:
-            out.result({}, _drawn(table.columns(rows), rows))
+            out.result({}, _as_text(table.columns(rows), rows))
         else:
-            out.info(f"no runs in {runs}; `genctl train --config digits_cgan` makes one")
+            out.info(f"no runs in {runs}; train one with `genctl train --config digits_cgan`")
 
 
-def _draw(paths: list[Path], sheet: Path, out: Console) -> None:
-    """Write the sheet, and say which run each row shows."""
+def _write_sheet(paths: list[Path], sheet: Path, out: Console) -> None:
+    """Write the picture, and print which run each row shows."""
     from genctl.common import files
     from genctl.common.devices import choose_device
-    from genctl.data import pictures as images
-    from genctl.inference.run_sheet import gallery
+    from genctl.data import pictures
+    from genctl.inference.run_sheet import render_sheet
     from genctl.runs.run import Run
 
-    pixels, shown = gallery(map(Run, paths), choose_device("auto"), out.warn)
-    names = [run.path.name for run in shown]
+    pixels, runs_in_rows = render_sheet(map(Run, paths), choose_device("auto"), out.warn)
+    names = [run.path.name for run in runs_in_rows]
     files.make_folder(sheet.parent)
-    files.atomic_write(sheet, images.png(pixels, {"Software": "genctl", "runs": "\n".join(names)}))
+    text = {"Software": "genctl", "runs": "\n".join(names)}
+    files.atomic_write(sheet, pictures.png(pixels, text))
     for number, name in enumerate(names, start=1):
         out.info(f"row {number} of {sheet}: {name}")
 
@@ -73,26 +78,26 @@ def _printable(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _drawn(columns: list[str], rows: list[dict[str, Any]]) -> str:
+def _as_text(columns: list[str], rows: list[dict[str, Any]]) -> str:
     from rich.console import Console as RichConsole
     from rich.table import Table
     from rich.text import Text
 
-    sheet = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     short = [column.rpartition(".")[2] for column in columns]
-    for column, word in zip(columns, short, strict=True):
-        sheet.add_column(word if short.count(word) == 1 else column, overflow="fold")
-    for row in rows:  # as Text, which takes no [word] of a name for an instruction
-        sheet.add_row(*(Text(_text(row.get(column))) for column in columns))
+    for column, name in zip(columns, short, strict=True):
+        table.add_column(name if short.count(name) == 1 else column, overflow="fold")
+    for row in rows:  # as Text, because rich would take [word] in a name for markup
+        table.add_row(*(Text(_cell(row.get(column))) for column in columns))
     terminal = RichConsole()
     if not terminal.is_terminal:
-        terminal.width = 10_000  # programs that read lines want them whole
-    with terminal.capture() as drawn:
-        terminal.print(sheet)
-    return "\n".join(line.rstrip() for line in drawn.get().splitlines())
+        terminal.width = 10_000  # one line per run, for programs that read lines
+    with terminal.capture() as printed:
+        terminal.print(table)
+    return "\n".join(line.rstrip() for line in printed.get().splitlines())
 
 
-def _text(value: Any) -> str:
+def _cell(value: Any) -> str:
     match value:
         case None:
             return "-"

@@ -1,105 +1,108 @@
-"""The work of ``genctl encode``: images in, codes out."""
+"""What ``genctl encode`` computes: the codes of images, and files that hold them."""
 
 from __future__ import annotations
 
-import colorsys
 import csv
 import io
 import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from genctl.common.errors import UsageError
 from genctl.common.files import atomic_write, make_folder
-from genctl.conditions import image
-from genctl.data.pictures import picture_of, pixels_of, png
+from genctl.conditions.image import Image
 from genctl.inference.inputs import as_path, picture_paths
-from genctl.inference.resolve import DATASET, Shown, encode_pictures, resolve
+from genctl.inference.resolve import DATASET, Notify, encode_dataset, encode_pictures
+from genctl.inference.resolved import ImageCode
 from genctl.runs.model_file import TrainedModel
-
-MAP_SIDE = 1200  # pixels
-MIN_PICTURE, MAX_PICTURE = 24, 64  # pixels of an image on the map
-FORMATS = (".npz", ".csv", ".jsonl", ".safetensors")
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """Codes of many images."""
+class EncodedImages:
+    """Images and their codes."""
 
-    codes: Tensor  # (N, width) float32
+    codes: Tensor  # (N, code_dim) float32
     paths: list[str]
-    labels: list[int] | None  # where every image has one
+    labels: list[int] | None  # None unless every image has one
     pixels: Tensor  # (N, C, H, W) uint8, as the encoder saw them
 
 
-def encode(inputs: Sequence[str], trained: TrainedModel, warn: Callable[[str], None]) -> Encoded:
+def encode(inputs: Sequence[str], trained: TrainedModel, warn: Notify) -> EncodedImages:
     """Encode files, folders, globs and data sets.
 
     Raises:
         UsageError: the model has no image encoder.
-        MissingInput, BadContent: an image cannot be had; nothing is returned then.
+        MissingInput, BadContent: an image cannot be read; then nothing is returned.
     """
-    if not isinstance(trained.metadata.config.condition, image.Image):
+    if not isinstance(trained.metadata.config.condition, Image):
         raise UsageError(
             f"cannot encode with {trained.path}: it has no image encoder; a config with "
             "`condition: {kind: image}` trains one, as mnist_cgan does"
         )
-    parts: list[Shown] = []
+    images: list[ImageCode] = []
     for name in inputs:
         if DATASET.fullmatch(name):
-            parts += resolve([name], trained, warn)
+            images += encode_dataset(name, trained)
         else:
-            parts += _files(name, trained, warn)
-    pixels = torch.stack([part.picture for part in parts if part.picture is not None])
-    codes = torch.cat([part.codes(0, 0, 1) for part in parts])
-    labels = [part.label for part in parts if part.label is not None]
-    return Encoded(
-        codes,
-        [part.name for part in parts],
-        labels if len(labels) == len(parts) else None,
-        pixels,
+            images += _encode_path(name, trained, warn)
+    labels = [image.label for image in images if image.label is not None]
+    return EncodedImages(
+        torch.stack([image.code for image in images]),
+        [image.name for image in images],
+        labels if len(labels) == len(images) else None,
+        torch.stack([image.picture for image in images if image.picture is not None]),
     )
 
 
-def _files(name: str, trained: TrainedModel, warn: Callable[[str], None]) -> list[Shown]:
-    """Pictures of a file, folder or glob; a folder of class folders gives labels too."""
-    classes = trained.metadata.classes
+def _encode_path(name: str, trained: TrainedModel, warn: Notify) -> list[ImageCode]:
+    """The pictures of a file, folder or glob; a folder with class folders gives labels too."""
     root = as_path(name, "INPUT")
-    # Looked up, not joined: the names of classes come with the model, and may be "../.." too.
-    inside = {one.name: one for one in root.iterdir() if one.is_dir()} if root.is_dir() else {}
-    labelled = [(inside[one], label) for label, one in enumerate(classes) if one in inside]
-    groups: list[tuple[str, int | None]] = [(str(path), label) for path, label in labelled]
-    found: list[Shown] = []
-    for group, label in groups or [(name, None)]:
-        found += encode_pictures(picture_paths(group), trained, warn, label)
-    return found
+    folders = {path.name: path for path in root.iterdir()} if root.is_dir() else {}
+    # Looked up, not joined: class names come with the model file, and could be "../..".
+    by_label = {
+        label: folders[class_name]
+        for label, class_name in enumerate(trained.metadata.classes)
+        if class_name in folders and folders[class_name].is_dir()
+    }
+    if not by_label:
+        return encode_pictures(picture_paths(name), trained, warn)
+    return [
+        image
+        for label, folder in by_label.items()
+        for image in encode_pictures(picture_paths(str(folder)), trained, warn, label)
+    ]
 
 
-def write(encoded: Encoded, path: Path) -> None:
-    """Write codes in the form that the suffix of ``path`` names.
+def write(encoded: EncodedImages, path: Path) -> None:
+    """Write codes in the format that the suffix of ``path`` names.
 
     Raises:
         UsageError: the suffix names none.
+        CannotCreate, WriteFailed: the file cannot be written.
     """
-    writers = {".npz": _npz, ".csv": _csv, ".jsonl": _jsonl, ".safetensors": _safetensors}
-    if path.suffix not in writers:
-        raise UsageError(f"--out {path}: must end in one of {', '.join(FORMATS)}")
+    require_format(path)
     make_folder(path.parent)
-    atomic_write(path, writers[path.suffix](encoded))
+    atomic_write(path, WRITERS[path.suffix](encoded))
 
 
-def _npz(encoded: Encoded) -> bytes:
-    arrays = {
-        "codes": encoded.codes.numpy(),
-        "paths": np.array(encoded.paths, dtype=np.str_),
-    }
+def require_format(path: Path) -> None:
+    """Refuse a path whose suffix names no format.
+
+    Raises:
+        UsageError: naming those that there are.
+    """
+    if path.suffix not in WRITERS:
+        raise UsageError(f"--out {path}: must end in one of {', '.join(WRITERS)}")
+
+
+def _npz(encoded: EncodedImages) -> bytes:
+    arrays = {"codes": encoded.codes.numpy(), "paths": np.array(encoded.paths, dtype=np.str_)}
     if encoded.labels is not None:
         arrays["labels"] = np.array(encoded.labels, dtype=np.int64)
     buffer = io.BytesIO()
@@ -107,26 +110,23 @@ def _npz(encoded: Encoded) -> bytes:
     return buffer.getvalue()
 
 
-def _csv(encoded: Encoded) -> bytes:
+def _csv(encoded: EncodedImages) -> bytes:
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
-    labels = encoded.labels
-    numbers = [f"c{i}" for i in range(encoded.codes.shape[1])]
-    table.writerow(["path", *(["label"] if labels is not None else []), *numbers])
-    for i, (path, code) in enumerate(zip(encoded.paths, encoded.codes.tolist(), strict=True)):
-        table.writerow([path, *([labels[i]] if labels is not None else []), *code])
-    return buffer.getvalue().encode(errors="surrogateescape")  # a name that is not UTF-8
+    columns = [f"c{number}" for number in range(encoded.codes.shape[1])]
+    labels = [] if encoded.labels is None else ["label"]
+    table.writerow(["path", *labels, *columns])
+    for row in _rows(encoded):
+        code = row.pop("code")
+        table.writerow([*row.values(), *code])
+    return buffer.getvalue().encode(errors="surrogateescape")  # file names need not be UTF-8
 
 
-def _jsonl(encoded: Encoded) -> bytes:
-    lines = []
-    for i, (path, code) in enumerate(zip(encoded.paths, encoded.codes.tolist(), strict=True)):
-        label = {} if encoded.labels is None else {"label": encoded.labels[i]}
-        lines.append(json.dumps({"path": path, **label, "code": code}) + "\n")
-    return "".join(lines).encode()
+def _jsonl(encoded: EncodedImages) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in _rows(encoded)).encode()
 
 
-def _safetensors(encoded: Encoded) -> bytes:
+def _safetensors(encoded: EncodedImages) -> bytes:
     from safetensors.torch import save
 
     tensors = {"codes": encoded.codes.contiguous()}
@@ -135,41 +135,13 @@ def _safetensors(encoded: Encoded) -> bytes:
     return save(tensors, {"paths": json.dumps(encoded.paths)})
 
 
-def plot(encoded: Encoded) -> bytes:
-    """A map (PNG) of the codes' two main directions, each image at its place.
-
-    Where classes are known, each has a frame of its own colour.
-
-    Raises:
-        UsageError: there are too few images to have directions.
-    """
-    if len(encoded.codes) < 3:
-        raise UsageError(f"--plot: needs at least 3 images, found {len(encoded.codes)}")
-    places = _main_directions(encoded.codes)
-    spread = places.amax(dim=0) - places.amin(dim=0)
-    spots = (places - places.amin(dim=0)) / spread.clamp(min=1e-12)  # (N, 2) in [0, 1]
-    canvas = Image.new("RGB", (MAP_SIDE, MAP_SIDE), "white")
-    # Large enough to be seen, small enough for many to find room.
-    wanted = MAP_SIDE / math.sqrt(len(spots)) / 1.4
-    side = int(min(max(wanted, MIN_PICTURE), MAX_PICTURE))
-    for number, (x, y) in enumerate(spots.tolist()):
-        picture = picture_of(encoded.pixels[number]).convert("RGB").resize((side, side))
-        if encoded.labels is not None:
-            picture = ImageOps.expand(ImageOps.crop(picture, 2), 2, _colour(encoded.labels[number]))
-        room = MAP_SIDE - side
-        canvas.paste(picture, (round(x * room), round((1 - y) * room)))
-    return png(pixels_of(canvas, 3))
+def _rows(encoded: EncodedImages) -> list[dict[str, Any]]:
+    """Path, label if there are labels, and code of each image."""
+    rows = []
+    for number, (path, code) in enumerate(zip(encoded.paths, encoded.codes.tolist(), strict=True)):
+        label = {} if encoded.labels is None else {"label": encoded.labels[number]}
+        rows.append({"path": path, **label, "code": code})
+    return rows
 
 
-def _main_directions(codes: Tensor) -> Tensor:
-    """Codes (N, width) projected on the two directions (N, 2) in which they differ most."""
-    centred = codes - codes.mean(dim=0)
-    directions = torch.linalg.eigh(centred.T @ centred).eigenvectors  # by rising variance
-    projected = centred @ directions[:, -2:].flip(1)
-    return torch.nn.functional.pad(projected, (0, 2 - projected.shape[1]))
-
-
-def _colour(label: int) -> tuple[int, int, int]:
-    """A hue for each class; neighbours differ by the golden ratio of the circle."""
-    red, green, blue = colorsys.hsv_to_rgb(label * 0.618034 % 1, 0.9, 0.85)
-    return round(red * 255), round(green * 255), round(blue * 255)
+WRITERS = {".npz": _npz, ".csv": _csv, ".jsonl": _jsonl, ".safetensors": _safetensors}

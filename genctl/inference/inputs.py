@@ -1,4 +1,4 @@
-"""What words on a command line name: pictures, files of codes, places in a row."""
+"""What arguments name: pictures, files of codes, and indices."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch import Tensor
 from genctl.common.errors import BadContent, MissingInput, UsageError
 from genctl.data.pictures import SUFFIXES
 
-MAX_RATIO = 200  # of unpacked to packed size; codes come nowhere near
+MAX_COMPRESSION = 200  # unpacked to packed size; codes compress far less
 GLOB = re.compile(r"[*?\[]")
 
 
@@ -19,6 +19,7 @@ def picture_paths(spec: str) -> list[Path]:
     """The pictures that a file name, a folder or a glob names.
 
     Raises:
+        UsageError: it is not a valid path or glob.
         MissingInput: there is none.
     """
     path = as_path(spec, "a picture")
@@ -38,7 +39,7 @@ def picture_paths(spec: str) -> list[Path]:
 
 
 def as_path(text: str, what: str) -> Path:
-    """A path that can be asked for, with ``~`` spelled out.
+    """A valid path, with ``~`` expanded; ``what`` names it in messages.
 
     Raises:
         UsageError, MissingInput: no file can have that name.
@@ -47,7 +48,7 @@ def as_path(text: str, what: str) -> Path:
         path = Path(text).expanduser()
         path.exists()
     except (ValueError, RuntimeError) as error:
-        raise UsageError(f"{what} {text[:80]}: no usable path: {error}") from None
+        raise UsageError(f"{what} {text[:80]}: not a valid path: {error}") from None
     except OSError as error:
         raise MissingInput(f"cannot read {text[:80]}: {error.strerror}; check the path") from None
     if not text:
@@ -56,19 +57,23 @@ def as_path(text: str, what: str) -> Path:
 
 
 def read_codes(path: Path) -> Tensor:
-    """The codes (N, width) of a file that ``genctl encode`` wrote.
+    """The codes (N, code_dim) float32 of an npz file that ``genctl encode`` wrote.
 
     Raises:
-        MissingInput, BadContent: it is not there, or no such file.
+        MissingInput: there is no such file.
+        BadContent: the file does not hold codes.
     """
     try:
         if path.exists() and not path.is_file():
-            raise MissingInput(f"cannot read {path}: not a file; give one that `encode` wrote")
+            raise MissingInput(
+                f"cannot read {path}: not a file; give one that `genctl encode` wrote"
+            )
         with ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-            if unpacked > MAX_RATIO * path.stat().st_size:
+            if unpacked > MAX_COMPRESSION * path.stat().st_size:
                 raise BadContent(
-                    f"cannot use {path}: it unpacks to {unpacked:,} bytes; no codes do"
+                    f"cannot use {path}: it unpacks to {unpacked:,} bytes, far more than codes; "
+                    "write it again with `genctl encode`"
                 )
         with np.load(path, allow_pickle=False) as file:
             codes = file["codes"]
@@ -78,35 +83,34 @@ def read_codes(path: Path) -> Tensor:
         raise MissingInput(f"cannot read {path}: no such file; check the path") from None
     except Exception as error:  # zipfile and its decompressors raise errors of many kinds
         raise BadContent(
-            f"cannot use {path}: not a file of codes: {error}; `genctl encode` writes one"
+            f"cannot use {path}: not a file of codes: {error}; write one with `genctl encode`"
         ) from None
     if codes.ndim != 2 or codes.dtype != np.float32 or not np.isfinite(codes).all():
         raise BadContent(
-            f"cannot use {path}: codes must be finite float32 of shape (N, width); "
-            "`genctl encode` writes such"
+            f"cannot use {path}: codes must be finite float32 of shape (N, code_dim); "
+            "write them with `genctl encode`"
         )
     return torch.from_numpy(codes)
 
 
-def positions(part: str | None, count: int, option: str) -> list[int]:
-    """The positions that ``3``, ``0:10`` or ``::2`` names among ``count``; None names all.
+def select_indices(selection: str | None, count: int, option: str) -> list[int]:
+    """The indices below ``count`` that ``3``, ``0:10`` or ``::2`` selects; all for None.
 
     Raises:
-        UsageError: it is no index or slice, or names nothing.
+        UsageError: it is not an index or slice, or selects nothing.
     """
-    if part is None and count:
+    if selection is None and count:
         return list(range(count))
-    if part is None:
-        raise UsageError(f"{option}: there is nothing in it")
-    words = part.split(":")
+    if selection is None:
+        raise UsageError(f"{option}: it is empty")
+    words = selection.split(":")
     try:
-        chosen = (
-            list(range(count)[slice(*(int(word) if word.strip() else None for word in words))])
-            if len(words) > 1
-            else [range(count)[int(part)]]
-        )
+        if len(words) == 1:
+            return [range(count)[int(selection)]]
+        bounds = [int(word) if word.strip() else None for word in words]
+        selected = list(range(count)[slice(*bounds)])
     except (ValueError, TypeError, IndexError):
-        raise UsageError(f"{option}: [{part}] names nothing among {count}; try [0:10]") from None
-    if not chosen:
-        raise UsageError(f"{option}: [{part}] names nothing among {count}; try [0:10]")
-    return chosen
+        selected = []
+    if not selected:
+        raise UsageError(f"{option}: [{selection}] selects none of {count}; try [0:10]")
+    return selected

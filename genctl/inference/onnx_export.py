@@ -1,4 +1,4 @@
-"""The work of ``genctl export``: the networks of a model as ONNX files, for other programs."""
+"""What ``genctl export`` writes: the networks of a model as ONNX files, for other programs."""
 
 from __future__ import annotations
 
@@ -18,53 +18,53 @@ from genctl.data.base import Images
 from genctl.model import Model
 from genctl.runs.model_file import TrainedModel
 
-NEEDED = ("onnx", "onnxscript", "onnxruntime")
-BATCHES = (2, 1, 7)  # sizes that are compared; the first is what the exporter is shown
-TOLERANCE = 1e-4
+REQUIRED_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+BATCH_SIZES = (2, 1, 7)  # for the comparison with torch; the first also traces the network
+TOLERANCE = 1e-4  # largest difference of an output
 
 
 class Generator(nn.Module):
-    """z (B, z_dim) and, where there is a condition, codes (B, width) -> images (B, C, H, W)."""
+    """z (B, z_dim) and, if conditional, codes (B, code_dim) -> images (B, C, H, W)."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, z: Tensor, code: Tensor | None = None) -> Tensor:
-        """Draw images in about [-1, 1]."""
+        """Generate images in about [-1, 1]."""
         return self.model.generate(z, z[:, :0] if code is None else code)
 
 
 class Encoder(nn.Module):
-    """What is shown, images (B, C, H, W) in [-1, 1] or labels (B,) -> codes (B, width)."""
+    """Conditions, images (B, C, H, W) in [-1, 1] or labels (B,) -> codes (B, code_dim)."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, shown: Tensor) -> Tensor:
-        """Encode."""
-        return self.model.encode(shown)
+    def forward(self, condition: Tensor) -> Tensor:
+        """Encode conditions."""
+        return self.model.encode(condition)
 
 
 @dataclass(frozen=True)
-class Part:
-    """One file: a network, the names of what goes in and comes out, and examples of any number."""
+class ExportedNetwork:
+    """A network and what the exporter needs to know of it."""
 
-    name: str
+    name: str  # of the file
     network: nn.Module
-    inputs: tuple[str, ...]
-    output: str
-    examples: Callable[[int], tuple[Tensor, ...]]
+    input_names: tuple[str, ...]
+    output_name: str
+    example_inputs: Callable[[int], tuple[Tensor, ...]]  # batch size -> random inputs
 
 
 def require_packages() -> None:
-    """Refuse to begin without what comes with the extra.
+    """Refuse to begin without the packages of the extra ``onnx``.
 
     Raises:
-        Unavailable: naming what is missing.
+        Unavailable: naming those that are missing.
     """
-    missing = [name for name in NEEDED if find_spec(name) is None]
+    missing = [name for name in REQUIRED_PACKAGES if find_spec(name) is None]
     if missing:
         raise Unavailable(
             f"cannot export: {', '.join(missing)} is missing; `pip install 'genctl[onnx]'`"
@@ -72,28 +72,28 @@ def require_packages() -> None:
 
 
 def export(trained: TrainedModel, folder: Path) -> dict[str, float]:
-    """Write generator.onnx and, where there is a condition, encoder.onnx.
+    """Write generator.onnx and, for a conditional model, encoder.onnx.
 
     Args:
         trained: the model, on the CPU.
         folder: where to write.
 
     Returns:
-        The path of each file, and by how much onnxruntime's numbers differ from torch's at most.
+        The largest difference between the outputs of onnxruntime and torch, by path.
 
     Raises:
-        Unavailable: what was converted computes something else.
+        Unavailable: a converted network computes something else.
         CannotCreate, WriteFailed: the files cannot be written.
     """
     contents, differences = {}, {}
-    for part in _parts(trained):
-        path = folder / f"{part.name}.onnx"
-        contents[path] = _converted(part, trained)
-        off = differences[str(path)] = _difference(part, contents[path])
-        if not off <= TOLERANCE:
+    for exported in _networks(trained):
+        path = folder / f"{exported.name}.onnx"
+        contents[path] = _convert(exported, trained)
+        difference = differences[str(path)] = _difference(exported, contents[path])
+        if not difference <= TOLERANCE:
             raise Unavailable(
-                f"cannot export the {part.name}: as ONNX its numbers are off by {off:.2g}; try "
-                "other versions of onnxscript and onnxruntime"
+                f"cannot export the {exported.name}: its outputs as ONNX are off by "
+                f"{difference:.2g}; try other versions of onnxscript and onnxruntime"
             )
     files.make_folder(folder)
     for path, content in contents.items():
@@ -101,49 +101,46 @@ def export(trained: TrainedModel, folder: Path) -> dict[str, float]:
     return differences
 
 
-def _parts(trained: TrainedModel) -> list[Part]:
-    model, config = trained.model, trained.metadata.config
-    shape, width = config.data.shape, config.condition.code_dim
-    random = torch.Generator().manual_seed(0)
-
-    def normal(count: int, length: int) -> Tensor:
-        return torch.randn(count, length, generator=random)
+def _networks(trained: TrainedModel) -> list[ExportedNetwork]:
+    model, config, classes = trained.model, trained.metadata.config, trained.metadata.classes
+    shape, code_dim = config.data.shape, config.condition.code_dim
+    rng = torch.Generator().manual_seed(0)
 
     def z(count: int) -> tuple[Tensor, ...]:
-        return (normal(count, model.z_dim),)
+        return (torch.randn(count, model.z_dim, generator=rng),)
 
-    if not width:
-        return [Part("generator", Generator(model), ("z",), "images", z)]
+    if not code_dim:
+        return [ExportedNetwork("generator", Generator(model), ("z",), "images", z)]
 
     def z_and_code(count: int) -> tuple[Tensor, ...]:
-        return (*z(count), normal(count, width))
+        return (*z(count), torch.randn(count, code_dim, generator=rng))
 
-    def shown(count: int) -> tuple[Tensor, ...]:
+    def condition(count: int) -> tuple[Tensor, ...]:
         size = (count, shape.channels, shape.size, shape.size)
-        pixels = torch.randint(256, size, generator=random, dtype=torch.uint8)
-        labels = torch.arange(count) % max(len(trained.metadata.classes), 1)
-        images = Images(pixels, labels, trained.metadata.classes)
+        pixels = torch.randint(256, size, generator=rng, dtype=torch.uint8)
+        labels = torch.arange(count) % max(len(classes), 1)
+        images = Images(pixels, labels, classes)
         return (config.condition.encoder_inputs(images, torch.arange(count)),)
 
     return [
-        Part("generator", Generator(model), ("z", "code"), "images", z_and_code),
-        Part("encoder", Encoder(model), ("shown",), "codes", shown),
+        ExportedNetwork("generator", Generator(model), ("z", "code"), "images", z_and_code),
+        ExportedNetwork("encoder", Encoder(model), ("condition",), "codes", condition),
     ]
 
 
-def _converted(part: Part, trained: TrainedModel) -> bytes:
-    """The bytes of an ONNX file that takes batches of any size."""
+def _convert(exported: ExportedNetwork, trained: TrainedModel) -> bytes:
+    """The content of an ONNX file that takes batches of any size."""
     batch = torch.export.Dim("batch")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch about itself
+        warnings.simplefilter("ignore")  # torch warns about its own code
         program = torch.onnx.export(
-            part.network.eval(),
-            part.examples(BATCHES[0]),
+            exported.network.eval(),
+            exported.example_inputs(BATCH_SIZES[0]),
             dynamo=True,
             verbose=False,
-            input_names=list(part.inputs),
-            output_names=[part.output],
-            dynamic_shapes=tuple({0: batch} for _ in part.inputs),
+            input_names=list(exported.input_names),
+            output_names=[exported.output_name],
+            dynamic_shapes=tuple({0: batch} for _ in exported.input_names),
         )
     assert program is not None
     proto = program.model_proto
@@ -154,18 +151,18 @@ def _converted(part: Part, trained: TrainedModel) -> bytes:
 
 
 @torch.no_grad()
-def _difference(part: Part, content: bytes) -> float:
-    """By how much the numbers of onnxruntime differ from torch's at most."""
+def _difference(exported: ExportedNetwork, content: bytes) -> float:
+    """The largest difference between the outputs of onnxruntime and torch."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     largest = 0.0
-    for count in BATCHES:
-        examples = part.examples(count)
-        expected = part.network(*examples)
-        given = {name: x.numpy() for name, x in zip(part.inputs, examples, strict=True)}
-        (found,) = session.run([part.output], given)
-        if found.shape != tuple(expected.shape):
+    for count in BATCH_SIZES:
+        inputs = exported.example_inputs(count)
+        expected = exported.network(*inputs)
+        feeds = {name: x.numpy() for name, x in zip(exported.input_names, inputs, strict=True)}
+        (output,) = session.run([exported.output_name], feeds)
+        if output.shape != tuple(expected.shape):
             return float("inf")
-        largest = max(largest, float((torch.from_numpy(found) - expected).abs().max()))
+        largest = max(largest, float((torch.from_numpy(output) - expected).abs().max()))
     return largest

@@ -1,4 +1,4 @@
-"""What follows ``--condition``: from a few words to pictures and codes.
+"""From the text after ``--condition`` to pictures and codes.
 
 A spec is an image file, a folder or glob of images, ``label:7``, ``mnist:test[0:10]``, a codes file
 ``codes.npz[3]``, ``mix:A,B``, or ``noise``.
@@ -6,11 +6,9 @@ A spec is an image file, a folder or glob of images, ``label:7``, ``mnist:test[0
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,109 +18,85 @@ from torch import Tensor
 
 from genctl.common.errors import BadContent, UsageError
 from genctl.common.registry import kinds
-from genctl.common.rng import torch_rng
 from genctl.conditions.image import Image
 from genctl.data.pictures import read_picture, to_floats
 from genctl.data.preprocess import preprocess
 from genctl.inference import sampling
-from genctl.inference.inputs import as_path, picture_paths, positions, read_codes
+from genctl.inference.inputs import as_path, picture_paths, read_codes, select_indices
+from genctl.inference.resolved import ClassCode, CodeMix, ImageCode, RandomCodes, ResolvedCondition
 from genctl.runs.model_file import TrainedModel
 
 DATASET = re.compile(r"(\w+):(train|test)(?:\[(.*)\])?")
 CODES_FILE = re.compile(r"(.+\.npz)(?:\[(.*)\])?")
 
-Warn = Callable[[str], None]
+Notify = Callable[[str], None]
+"""Called with a message for the user."""
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One condition: its name, the picture as the encoder saw it, and a code for each sample."""
-
-    name: str
-    picture: Tensor | None  # (C, H, W) uint8
-    codes: Callable[[int, int, int], Tensor]  # (seed, first, count) -> (count, width)
-    same_z: bool = False  # whether all its samples are drawn from one z
-    label: int | None = None
-    # What makes the z of its samples its own: thousands of pictures, one sample each, shall not
-    # all have one z. Empty for conditions whose samples stand in columns of one z.
-    own: tuple[str, ...] = ()
-
-
-def resolve(specs: Sequence[str], trained: TrainedModel, warn: Warn, steps: int = 1) -> list[Shown]:
-    """Every condition that ``specs`` name, in order; a mix goes from end to end in ``steps``.
+def resolve(
+    specs: Sequence[str], trained: TrainedModel, warn: Notify, steps: int = 1
+) -> list[ResolvedCondition]:
+    """The conditions that ``specs`` name, in order; a mix goes from end to end in ``steps``.
 
     Raises:
-        UsageError: the model cannot be shown such a thing.
-        MissingInput: a file is not there.
-        BadContent: a file is there but is no picture, or no codes of this model.
+        UsageError: the model does not take such a condition.
+        MissingInput: a file does not exist.
+        BadContent: a file is not a picture, or does not hold codes of this model.
     """
     if not trained.metadata.config.condition.code_dim:
         raise UsageError(
             f"--condition {specs[0]}: {trained.path} is an unconditional model; a config with "
             "`condition: {kind: image}` trains a conditional one, as mnist_cgan does"
         )
-    return [shown for spec in specs for shown in _resolve(spec, trained, warn, steps)]
+    return [found for spec in specs for found in _resolve(spec, trained, warn, steps)]
 
 
-def every_class(trained: TrainedModel) -> list[Shown]:
-    """One condition for each class; noise where the model cannot be asked for classes."""
+def every_class(trained: TrainedModel) -> list[ResolvedCondition]:
+    """One condition for each class; noise if the model has no classes or no condition."""
     classes = trained.metadata.classes
     if not classes or not trained.metadata.config.condition.code_dim:
         return [_noise(trained)]
-    return [_label(index, trained) for index in range(len(classes))]
+    return [_class_code(label, trained) for label in range(len(classes))]
 
 
-def _resolve(spec: str, trained: TrainedModel, warn: Warn, steps: int) -> Iterator[Shown]:
+def _resolve(
+    spec: str, trained: TrainedModel, warn: Notify, steps: int
+) -> Sequence[ResolvedCondition]:
     if spec == "noise":
-        yield _noise(trained)
-    elif spec.startswith("label:"):
-        yield _label(_class_index(spec, trained), trained)
-    elif spec.startswith("mix:"):
-        yield _mix(spec, trained, warn, steps)
-    elif found := DATASET.fullmatch(spec):
-        yield from _dataset(spec, found[1], found[2], found[3], trained)
-    elif found := CODES_FILE.fullmatch(spec):
-        yield from _codes_file(spec, as_path(found[1], "--condition"), found[2], trained)
-    else:
-        yield from _pictures(picture_paths(spec), trained, warn)
+        return [_noise(trained)]
+    if spec.startswith("label:"):
+        return [_class_code(_class_label(spec, trained), trained)]
+    if spec.startswith("mix:"):
+        return [_mix(spec, trained, warn, steps)]
+    if DATASET.fullmatch(spec):
+        _require_image_encoder(spec, trained)
+        return encode_dataset(spec, trained)
+    if found := CODES_FILE.fullmatch(spec):
+        return _codes_file(spec, as_path(found[1], "--condition"), found[2], trained)
+    paths = picture_paths(spec)
+    _require_image_encoder(str(paths[0]), trained)
+    return encode_pictures(paths, trained, warn)
 
 
-def fixed(
-    name: str,
-    picture: Tensor | None,
-    code: Tensor,
-    label: int | None = None,
-    own: tuple[str, ...] | None = None,
-) -> Shown:
-    """A condition whose samples all have one ``code`` (width,), and z that follow it."""
-    if own is None:
-        # Rounded, since another device computes the last bits of a code otherwise.
-        own = (hashlib.sha256((code * 16).round().int().numpy().tobytes()).hexdigest(),)
-    return Shown(
-        name, picture, lambda seed, first, count: code.expand(count, -1), label=label, own=own
+def _noise(trained: TrainedModel) -> RandomCodes:
+    return RandomCodes(
+        name="noise",
+        z_dim=trained.model.z_dim,
+        condition=trained.metadata.config.condition,
+        training_codes=trained.training_codes,
     )
 
 
-def _noise(trained: TrainedModel) -> Shown:
-    condition = trained.metadata.config.condition
-
-    def codes(seed: int, first: int, count: int) -> Tensor:
-        def block(number: int) -> Tensor:
-            return condition.random_codes(
-                trained.training_codes, sampling.BLOCK, torch_rng(seed, "code", number)
-            )
-
-        return sampling.from_blocks(block, first, count)
-
-    return Shown("noise", None, codes)
+def _class_code(label: int, trained: TrainedModel) -> ClassCode:
+    return ClassCode(
+        name=f"label:{trained.metadata.classes[label]}",
+        z_dim=trained.model.z_dim,
+        label=label,
+        code=trained.class_codes[label],
+    )
 
 
-def _label(index: int, trained: TrainedModel) -> Shown:
-    name = f"label:{trained.metadata.classes[index]}"
-    return fixed(name, None, trained.class_codes[index], index, own=())
-
-
-def _class_index(spec: str, trained: TrainedModel) -> int:
+def _class_label(spec: str, trained: TrainedModel) -> int:
     name, classes = spec.removeprefix("label:"), trained.metadata.classes
     if name in classes:
         return classes.index(name)
@@ -133,84 +107,98 @@ def _class_index(spec: str, trained: TrainedModel) -> int:
     raise UsageError(f"--condition {spec}: the model has no such class; its classes are {known}")
 
 
-def _mix(spec: str, trained: TrainedModel, warn: Warn, steps: int) -> Shown:
-    from genctl.networks.layers.normalize import normalize
-
+def _mix(spec: str, trained: TrainedModel, warn: Notify, steps: int) -> CodeMix:
     ends = spec.removeprefix("mix:").split(",")
     if len(ends) != 2:
         raise UsageError(f"--condition {spec}: must name two conditions, as in mix:label:1,label:7")
-    sides = [list(_resolve(end, trained, warn, steps)) for end in ends]
-    for end, side in zip(ends, sides, strict=True):
-        if len(side) != 1:
-            raise UsageError(f"--condition {spec}: {end} names {len(side)} conditions; name one")
-
-    def codes(seed: int, first: int, count: int) -> Tensor:
-        start, end = (side[0].codes(seed, 0, 1) for side in sides)
-        return normalize(torch.lerp(start, end, sampling.fractions(first, count, steps)))
-
-    return Shown(spec, None, codes, same_z=True)
+    resolved = []
+    for end in ends:
+        found = _resolve(end, trained, warn, steps)
+        if len(found) != 1:
+            raise UsageError(f"--condition {spec}: {end} names {len(found)} conditions; name one")
+        resolved += found
+    start, end_ = resolved
+    return CodeMix(name=spec, z_dim=trained.model.z_dim, start=start, end=end_, steps=steps)
 
 
-def _dataset(
-    spec: str, kind: str, split: Any, part: str | None, trained: TrainedModel
-) -> Iterator[Shown]:
-    _require_image_encoder(spec, trained)
+def _codes_file(
+    spec: str, path: Path, selection: str | None, trained: TrainedModel
+) -> list[ImageCode]:
+    codes = read_codes(path)
+    code_dim = trained.metadata.config.condition.code_dim
+    if codes.shape[1] != code_dim:
+        raise BadContent(
+            f"cannot use {path}: its codes have length {codes.shape[1]}, the model's {code_dim}; "
+            "encode with the same model"
+        )
+    return [
+        ImageCode(name=f"{path}[{index}]", z_dim=trained.model.z_dim, code=codes[index])
+        for index in select_indices(selection, len(codes), f"--condition {spec}")
+    ]
+
+
+def encode_dataset(spec: str, trained: TrainedModel) -> list[ImageCode]:
+    """The images of a data set that a spec like ``mnist:test[0:10]`` names, with their codes.
+
+    Labels are given where the data set has the classes of the model.
+
+    Raises:
+        UsageError: there is no such data set or no such image.
+    """
+    found = DATASET.fullmatch(spec)
+    assert found is not None
+    kind, selection = found[1], found[3]
+    split: Any = found[2]
+    images = _dataset_settings(spec, kind, trained).load(split)
+    indices = select_indices(selection, len(images), f"--condition {spec}")
+    names = [f"{kind}:{split}[{index}]" for index in indices]
+    has_labels = images.classes == trained.metadata.classes
+    labels = [int(images.labels[index]) if has_labels else None for index in indices]
+    return _encode(names, images.pixels[indices], labels, trained)
+
+
+def _dataset_settings(spec: str, kind: str, trained: TrainedModel) -> Any:
+    """The settings of the model's own data, or of another data set at the model's image size."""
     own = trained.metadata.config.data
     known = kinds("data")
     if kind not in known:
         raise UsageError(f"--condition {spec}: {kind} is not one of {', '.join(known)}")
-    form = {"image_size": own.image_size, "channels": own.channels}
+    if own.kind == kind:
+        return own
     try:
-        settings: Any = own if own.kind == kind else known[kind].model_validate(form)
+        return known[kind].model_validate({"image_size": own.image_size, "channels": own.channels})
     except ValidationError:
         raise UsageError(
             f"--condition {spec}: the model was not trained on {kind}; give its path"
         ) from None
-    images = settings.load(split)
-    chosen = positions(part, len(images), f"--condition {spec}")
-    pixels = images.pixels[chosen]
-    codes = sampling.encode(trained.model, to_floats(pixels))
-    labelled = images.classes == trained.metadata.classes
-    for index, picture, code in zip(chosen, pixels, codes, strict=True):
-        label = int(images.labels[index]) if labelled else None
-        yield fixed(f"{kind}:{split}[{index}]", picture, code, label)
-
-
-def _codes_file(spec: str, path: Path, part: str | None, trained: TrainedModel) -> Iterator[Shown]:
-    codes = read_codes(path)
-    width = trained.metadata.config.condition.code_dim
-    if codes.shape[1] != width:
-        raise BadContent(
-            f"cannot use {path}: its codes have width {codes.shape[1]}, the model's {width}; "
-            "encode with the same model"
-        )
-    for index in positions(part, len(codes), f"--condition {spec}"):
-        yield fixed(f"{path}[{index}]", None, codes[index])
-
-
-def _pictures(paths: list[Path], trained: TrainedModel, warn: Warn) -> Iterator[Shown]:
-    _require_image_encoder(str(paths[0]), trained)
-    yield from encode_pictures(paths, trained, warn)
 
 
 def encode_pictures(
-    paths: list[Path], trained: TrainedModel, warn: Warn, label: int | None = None
-) -> list[Shown]:
-    """Pictures brought into the model's frame, with their codes."""
+    paths: list[Path], trained: TrainedModel, warn: Notify, label: int | None = None
+) -> list[ImageCode]:
+    """Pictures, preprocessed as the model needs them, with their codes."""
     shape, preprocessing = trained.metadata.config.data.shape, trained.metadata.preprocessing
-    framed, noted = [], defaultdict(list)
+    pictures, paths_by_note = [], defaultdict(list)
     for path in paths:
         picture, notes = preprocess(read_picture(path), shape, preprocessing)
-        framed.append(picture)
+        pictures.append(picture)
         for note in notes:
-            noted[note].append(path)
-    for note, pictures in noted.items():  # one line, however many pictures a folder holds
-        others = f" and {len(pictures) - 1} more" if len(pictures) > 1 else ""
-        warn(f"{pictures[0]}{others}: {note}")
-    codes = sampling.encode(trained.model, to_floats(torch.stack(framed)))
+            paths_by_note[note].append(path)
+    for note, affected in paths_by_note.items():  # one line, however many pictures a folder holds
+        others = f" and {len(affected) - 1} more" if len(affected) > 1 else ""
+        warn(f"{affected[0]}{others}: {note}")
+    return _encode(list(map(str, paths)), torch.stack(pictures), [label] * len(paths), trained)
+
+
+def _encode(
+    names: list[str], pixels: Tensor, labels: list[int | None], trained: TrainedModel
+) -> list[ImageCode]:
+    """Images (N, C, H, W) uint8 of the model's size, with their codes."""
+    codes = sampling.encode(trained.model, to_floats(pixels))
+    z_dim = trained.model.z_dim
     return [
-        fixed(str(path), picture, code, label)
-        for path, picture, code in zip(paths, framed, codes, strict=True)
+        ImageCode(name=name, z_dim=z_dim, picture=picture, label=label, code=code)
+        for name, picture, label, code in zip(names, pixels, labels, codes, strict=True)
     ]
 
 

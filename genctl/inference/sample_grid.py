@@ -1,8 +1,8 @@
-"""The grid of samples that a run writes again and again: same z, same conditions every time."""
+"""The grid of samples that a run writes at every checkpoint, with the same z and conditions."""
 
 from torch import Tensor
 
-from genctl.data import pictures as images
+from genctl.data import pictures
 from genctl.data.base import Images
 from genctl.inference import sampling
 from genctl.model import Model
@@ -11,24 +11,24 @@ ROWS, COLUMNS = 10, 10
 
 
 class SampleGrid:
-    """Rows of conditions, columns of z; what is shown stands in front of its row."""
+    """A row for each condition, a column for each z; condition images stand in front."""
 
-    def __init__(self, model: Model, held_out: Images, seed: int) -> None:
-        self.shown = model.condition.example_inputs(held_out, ROWS).cpu()
-        self.z = sampling.sample_z(seed, 0, COLUMNS, model.z_dim)
-        if self.shown.shape[1:] == (0,):  # nothing is shown, so every sample has its own z
-            self.z = sampling.sample_z(seed, 0, COLUMNS * len(self.shown), model.z_dim)
+    def __init__(self, model: Model, test_images: Images, seed: int) -> None:
+        self.inputs = model.condition.example_inputs(test_images, ROWS).cpu()  # (ROWS, ...)
+        samples = COLUMNS * len(self.inputs)
+        if model.condition.code_dim:
+            self.z = sampling.sample_z(seed, 0, COLUMNS, model.z_dim).repeat(len(self.inputs), 1)
+        else:  # without a condition every sample has a z of its own
+            self.z = sampling.sample_z(seed, 0, samples, model.z_dim)
 
     def render(self, model: Model) -> Tensor:
-        """The grid as ``model`` draws it now, (C, height, width) uint8."""
-        codes = sampling.encode(model, self.shown)
-        count = len(codes)
-        z = self.z if len(self.z) == COLUMNS * count else self.z.repeat(count, 1)
-        drawn = sampling.generate(model, z, codes.repeat_interleave(COLUMNS, dim=0))
-        rows = [list(row) for row in drawn.split(COLUMNS)]
-        if self.shown.ndim < 4:
-            return images.grid(rows)
-        pictures = images.to_bytes(self.shown)
-        return images.grid(
-            [[picture, *row] for picture, row in zip(pictures, rows, strict=True)], lead=4
+        """The grid with the present weights of ``model``, (C, height, width) uint8."""
+        codes = sampling.encode(model, self.inputs).repeat_interleave(COLUMNS, dim=0)
+        samples = sampling.generate(model, self.z, codes)
+        rows = [list(row) for row in samples.split(COLUMNS)]
+        if self.inputs.ndim < 4:  # labels, or no condition
+            return pictures.grid(rows)
+        front = pictures.to_bytes(self.inputs)
+        return pictures.grid(
+            [[picture, *row] for picture, row in zip(front, rows, strict=True)], lead=4
         )

@@ -1,11 +1,11 @@
-"""The work of ``genctl sample``: conditions and a seed in, samples out."""
+"""What ``genctl sample`` generates: a request, and the set of samples that it describes."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Annotated
 
 import torch
@@ -13,56 +13,91 @@ from pydantic import Field
 from torch import Tensor
 
 from genctl.common.errors import OutOfMemory
+from genctl.common.reporting import OnProgress
 from genctl.inference import sampling
-from genctl.inference.resolve import Shown, every_class, resolve
+from genctl.inference.resolve import Notify, every_class, resolve
+from genctl.inference.resolved import ResolvedCondition
 from genctl.runs.model_file import TrainedModel
 
 MAX_SEED = 2**63 - 1  # what an npz file can hold
 
 
+def ignore(value: object) -> None:
+    """Do nothing, for callers who want no messages and no progress."""
+
+
 @dataclass(frozen=True)
-class Order:
-    """What to draw; the limits are for what a stranger's picture claims."""
+class SampleRequest:
+    """What to generate. The limits hold for requests that are read from a picture."""
 
     conditions: tuple[str, ...] = ()
-    n: Annotated[int, Field(ge=1)] = 64  # for each condition; of all together where none is given
+    n: Annotated[int, Field(ge=1)] = 64  # per condition; in total if there are no conditions
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     truncation: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     interpolate: bool = False
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """What an order comes to: samples in condition-major order, drawn when they are asked for.
+class SampleSet:
+    """Samples in condition-major order, generated when they are needed.
 
-    Sample i of a condition depends on model, condition, seed and i alone.
+    Sample i of a condition depends on (model, condition, seed, i) alone.
     """
 
-    order: Order
+    request: SampleRequest
     trained: TrainedModel
-    shown: list[Shown]
+    conditions: list[ResolvedCondition]
+
+    @classmethod
+    def of(
+        cls,
+        request: SampleRequest,
+        trained: TrainedModel,
+        info: Notify = ignore,
+        warn: Notify = ignore,
+    ) -> SampleSet:
+        """Resolve the conditions of a request; without conditions, take every class.
+
+        Raises:
+            UsageError, MissingInput, BadContent: a condition cannot be resolved.
+        """
+        if request.conditions:
+            resolved = resolve(request.conditions, trained, warn, request.n)
+        else:
+            resolved = every_class(trained)
+            if trained.metadata.config.condition.code_dim:
+                what = "every class once per row" if trained.metadata.classes else "noise"
+                info(f"no --condition given: generating {what}")
+        samples = cls(request, trained, resolved)
+        if not request.interpolate:
+            return samples
+        walks = [
+            condition.walk_through_z(steps)
+            for condition, steps in zip(resolved, samples.counts, strict=True)
+        ]
+        return cls(request, trained, walks)
 
     def __len__(self) -> int:
         return sum(self.counts)
 
     @cached_property
     def counts(self) -> list[int]:
-        """How many samples there are of each condition."""
-        total, kinds = self.order.n, len(self.shown)
-        if self.order.conditions:
-            return [total] * kinds
-        return [len(range(kind, total, kinds)) for kind in range(kinds)]
+        """The number of samples of each condition."""
+        n, conditions = self.request.n, len(self.conditions)
+        if self.request.conditions:
+            return [n] * conditions
+        return [len(range(number, n, conditions)) for number in range(conditions)]
 
     def batches(self, batch_size: int) -> Iterator[Tensor]:
         """All samples, (B, C, H, W) uint8 at a time."""
-        for stretches in _cut(self.counts, batch_size):
-            yield self._draw(stretches)
+        for first in range(0, len(self), batch_size):
+            yield self._generate(first, min(first + batch_size, len(self)))
 
-    def pixels(self, batch_size: int) -> Tensor:
+    def pixels(self, batch_size: int, on_progress: OnProgress = ignore) -> Tensor:
         """All samples, (N, C, H, W) uint8.
 
         Raises:
-            OutOfMemory: there are too many to hold.
+            OutOfMemory: they do not fit into memory.
         """
         shape = self.trained.metadata.config.data.shape
         try:
@@ -71,80 +106,32 @@ class Drawing:
             )
         except RuntimeError:
             raise OutOfMemory(
-                f"--n {self.order.n}: {len(self):,} images do not fit into memory; write them "
+                f"--n {self.request.n}: {len(self):,} images do not fit into memory; write them "
                 "with --format png"
             ) from None
-        first = 0
+        done = 0
         for batch in self.batches(batch_size):
-            pixels[first : first + len(batch)] = batch
-            first += len(batch)
+            pixels[done : done + len(batch)] = batch
+            done += len(batch)
+            on_progress(done / len(self))
         return pixels
 
-    def sample(self, position: int) -> Tensor:
+    def sample(self, index: int) -> Tensor:
         """One of the samples, (C, H, W) uint8."""
-        for condition, count in enumerate(self.counts):
-            if position < count:
-                return self._draw([(condition, position, 1)])[0]
-            position -= count
-        raise IndexError(position)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._generate(index, index + 1)[0]
 
-    def _draw(self, stretches: list[tuple[int, int, int]]) -> Tensor:
-        zs, codes = [], []
-        for condition, first, count in stretches:
-            zs.append(self._noise(condition, first, count))
-            codes.append(self.shown[condition].codes(self.order.seed, first, count))
-        return sampling.generate(self.trained.model, torch.cat(zs), torch.cat(codes))
-
-    def _noise(self, condition: int, first: int, count: int) -> Tensor:
-        order, width = self.order, self.trained.model.z_dim
-        if self.shown[condition].same_z:
-            z = sampling.sample_z(order.seed, 0, 1, width).expand(count, -1)
-        elif order.interpolate:
-            z = _walk(order.seed, first, count, self.counts[condition], width)
-        else:
-            z = sampling.sample_z(order.seed, first, count, width, *self.shown[condition].own)
-        return z * order.truncation
-
-
-def draw(
-    order: Order,
-    trained: TrainedModel,
-    say: Callable[[str], None],
-    warn: Callable[[str], None],
-) -> Drawing:
-    """Find out what was ordered.
-
-    Raises:
-        UsageError, MissingInput, BadContent: a condition cannot be had.
-    """
-    if order.conditions:
-        return Drawing(order, trained, resolve(order.conditions, trained, warn, order.n))
-    if trained.metadata.config.condition.code_dim:
-        what = "every class once per row" if trained.metadata.classes else "noise"
-        say(f"no --condition given: drawing {what}")
-    return Drawing(order, trained, every_class(trained))
-
-
-def _cut(counts: list[int], batch_size: int) -> Iterator[list[tuple[int, int, int]]]:
-    """Batches of stretches (condition, first, count) of one condition each."""
-    batch: list[tuple[int, int, int]] = []
-    room = batch_size
-    for condition, count in enumerate(counts):
-        first = 0
-        while first < count:
-            part = min(room, count - first)
-            batch.append((condition, first, part))
-            first, room = first + part, room - part
-            if not room:
-                yield batch
-                batch, room = [], batch_size
-    if batch:
-        yield batch
-
-
-def _walk(seed: int, first: int, count: int, steps: int, width: int) -> Tensor:
-    """Part of a way (count, width) from one z to another that stays as long as a normal z is."""
-    start, end = sampling.sample_z(seed, 0, 2, width)
-    angle = math.pi / 2 * sampling.fractions(first, count, steps)
-    walk: Tensor = torch.cos(angle) * start + torch.sin(angle) * end
-    return walk
+    def _generate(self, first: int, last: int) -> Tensor:
+        """The samples from ``first`` up to ``last``, which is not included."""
+        seed, z, codes = self.request.seed, [], []
+        for end, count, condition in zip(
+            accumulate(self.counts), self.counts, self.conditions, strict=True
+        ):
+            start = end - count
+            low, high = max(first, start), min(last, end)
+            if low < high:
+                z.append(condition.z(seed, low - start, high - low))
+                codes.append(condition.codes(seed, low - start, high - low))
+        noise = torch.cat(z) * self.request.truncation
+        return sampling.generate(self.trained.model, noise, torch.cat(codes))
