@@ -2,7 +2,7 @@
 
 import torch
 
-from genctl.inference import samples
+from genctl.inference.samples import SampleRequest, SampleSet
 from genctl.runs.model_file import TrainedModel
 
 PLAIN_BATCH_SIZE = 64
@@ -25,10 +25,5 @@ def plain_samples(trained: TrainedModel, count: int, device: torch.device) -> in
 def genctl_samples(trained: TrainedModel, count: int) -> int:
     """Generate ``count`` images as ``genctl sample --condition noise``; returns ``count``."""
     conditions = ("noise",) if trained.metadata.config.condition.code_dim else ()
-    order = samples.Order(conditions, count)
-    drawn = samples.draw(order, trained, _ignore, _ignore)
-    return sum(map(len, drawn.batches(GENCTL_BATCH_SIZE)))
-
-
-def _ignore(message: str) -> None:
-    """Show nothing."""
+    samples = SampleSet.of(SampleRequest(conditions, count), trained)
+    return sum(map(len, samples.batches(GENCTL_BATCH_SIZE)))

@@ -111,7 +111,7 @@ def _mix(spec: str, trained: TrainedModel, warn: Notify, steps: int) -> CodeMix:
     ends = spec.removeprefix("mix:").split(",")
     if len(ends) != 2:
         raise UsageError(f"--condition {spec}: must name two conditions, as in mix:label:1,label:7")
-    resolved = []
+    resolved: list[ResolvedCondition] = []
     for end in ends:
         found = _resolve(end, trained, warn, steps)
         if len(found) != 1:

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from genctl.evaluation import lessons
-from genctl.inference import encoding, sampling
-from genctl.inference import run_sheet as gallery
+from genctl.inference import code_map, encoding, run_sheet, sampling
 from tests.conftest import Finished
 from tests.faults.refusal import contents, made
 from tests.faults.stopped import require_clean, require_told
@@ -43,15 +42,15 @@ def require_stopped(what: str, number: int, happening: Happening, desk: Path) ->
 
 
 AT_WORK = {  # a function that the command calls, and which of its calls
-    "grid": (sampling, "draw", 2),
-    "arrays": (sampling, "draw", 3),
-    "pictures": (sampling, "draw", 3),
-    "encode": (encoding, "resolve", 1),
-    "map": (encoding, "plot", 1),
+    "grid": (sampling, "generate", 2),
+    "arrays": (sampling, "generate", 3),
+    "pictures": (sampling, "generate", 3),
+    "encode": (encoding, "encode_dataset", 1),
+    "map": (code_map, "plot", 1),
     "evaluate": (lessons, "_batch", 3),
     "export": (torch.onnx, "export", 2),
-    "reproduce": (sampling, "draw", 1),
-    "runs": (gallery, "_row", 1),
+    "reproduce": (sampling, "generate", 1),
+    "runs": (run_sheet, "_scaled", 1),
 }
 
 

@@ -89,7 +89,7 @@ BEFORE = {
     "while the environment is noted": called(Run, "write_environment", TERMINATE),
     "while the curves are opened": called(session, "TensorBoard", TERMINATE),
     "while the end is rehearsed": called(Trainer, "rehearse", TERMINATE),
-    "amid the rehearsal": called(SampleGrid, "draw", TERMINATE),
+    "amid the rehearsal": called(SampleGrid, "render", TERMINATE),
 }
 
 
@@ -157,7 +157,7 @@ DURING = {
     "amid a step": (called(NonSaturating, "terms", TERMINATE, 22), 176),
     "after a step": (signalled(signal.SIGTERM, step=11), 176),
     "while metrics are written": (called(Run, "log", TERMINATE, 2), 96),
-    "while the grid is drawn": (called(SampleGrid, "draw", TERMINATE, 2), 256),
+    "while the grid is drawn": (called(SampleGrid, "render", TERMINATE, 2), 256),
     "while the model is written": (called(model_file, "write", TERMINATE, 2), 256),
     "while a checkpoint is written": (called(checkpoint.State, "save", TERMINATE, 2), 256),
     "while old checkpoints are dropped": (called(Run, "prune", TERMINATE, 2), 256),

@@ -20,7 +20,7 @@ import torch
 
 from genctl.common import tensors
 from genctl.common.errors import BadContent
-from genctl.inference import samples as drawing
+from genctl.inference.samples import SampleRequest, SampleSet
 from genctl.model import Model
 from genctl.runs import model_file
 from genctl.training.state import State
@@ -101,7 +101,7 @@ def model_judge(whole: Path) -> Judge:
             require(error, path)
             return
         if is_signed:
-            drawing.draw(drawing.Order((), 2, 0), found, print, print).pixels(2)
+            SampleSet.of(SampleRequest((), 2, 0), found).pixels(2)
             return
         assert found.metadata == expected.metadata
         weights = expected.model.state_dict()
