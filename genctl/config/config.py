@@ -1,4 +1,4 @@
-"""From YAML and ``--set`` to one frozen ``Config``, with every mistake told at once."""
+"""From YAML and ``--set`` to one frozen ``Config``; every mistake is reported at once."""
 
 import hashlib
 import json
@@ -11,14 +11,13 @@ from genctl.common.errors import ConfigError, MissingInput
 from genctl.common.registry import OneOf, kinds
 from genctl.common.settings import Settings, bookkeeping_fields
 from genctl.conditions.base import Condition
-from genctl.config import presets
-from genctl.config import yaml_reader as yaml_source
+from genctl.config import presets, yaml_reader
+from genctl.config.document import Document, Problem
 from genctl.config.evaluation import EvaluationSettings
-from genctl.config.messages import describe, described
+from genctl.config.messages import describe_error, describe_value
 from genctl.config.optimizer import OptimizerSettings
-from genctl.config.overrides import override
+from genctl.config.overrides import apply_overrides
 from genctl.config.training import TrainingSettings
-from genctl.config.yaml_reader import Document, Problem
 from genctl.data.base import Data
 from genctl.networks.base import Networks
 from genctl.objectives.base import Objective
@@ -29,25 +28,25 @@ def _default(folder: str, kind: str) -> Any:
 
 
 class Config(Settings):
-    """Everything that a run is made of."""
+    """All settings of a run."""
 
     data: Annotated[Data, OneOf("data")] = _default("data", "digits")
     """The images to learn from."""
     condition: Annotated[Condition, OneOf("conditions")] = _default("conditions", "none")
-    """What the generator is shown besides noise."""
+    """What the generator is conditioned on besides noise."""
     networks: Annotated[Networks, OneOf("networks")] = _default("networks", "dcgan")
-    """The family that generator, critic and encoder are built from."""
+    """The architecture of generator, critic and encoder."""
     objective: Annotated[Objective, OneOf("objectives")] = _default("objectives", "nonsaturating")
-    """The game that the networks play."""
+    """The losses that the networks minimize."""
     optimizer: OptimizerSettings = OptimizerSettings()
-    """How a gradient becomes a step."""
+    """Adam and its learning rates."""
     training: TrainingSettings = TrainingSettings()
-    """How long, in which batches, and what is kept."""
+    """Length of the run, batches, precision, checkpoints and logs."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """Scores during training."""
 
     def problems(self) -> dict[str, str]:
-        """What does not go together, by the key to change."""
+        """Why settings do not fit together, by the key to change."""
         found = self.networks.problems(self.data.image_size)
         found |= self.objective.problems(self.networks)
         return {f"networks.{name}": why for name, why in found.items()}
@@ -62,16 +61,16 @@ def load(source: str, overrides: list[str] | None = None) -> Config:
 
     Raises:
         MissingInput: neither a file nor a preset of that name.
-        ConfigError: with every problem found, each beginning with the place it stands at.
+        ConfigError: with every problem found, each beginning with its file and line.
     """
     return parse(read_source(source), source, overrides)
 
 
 def read_source(source: str) -> str:
-    """The text of the file or preset called ``source``; of an overlong one, the beginning."""
+    """The text of a file or preset; of a file that is too long, just more than is allowed."""
     try:
         with Path(source).open(encoding="utf-8") as file:
-            return file.read(yaml_source.MAX_FILE + 1)
+            return file.read(yaml_reader.MAX_FILE + 1)
     except UnicodeDecodeError as error:
         raise ConfigError([f"{source}: is not UTF-8 text: {error.reason}"]) from None
     except IsADirectoryError:
@@ -88,15 +87,16 @@ def parse(text: str, name: str, overrides: list[str] | None = None) -> Config:
     """Read a config from YAML text; ``name`` is what messages call it.
 
     Raises:
-        ConfigError: with every problem found, each beginning with the place it stands at.
+        ConfigError: with every problem found, each beginning with its file and line.
     """
-    document = _sections(yaml_source.parse(text, name))
-    document = override(document, overrides or [], Config)
+    document = yaml_reader.parse(text, name)
+    _require_sections(document)
+    document = apply_overrides(document, overrides or [], Config)
     problems = list(document.problems)
     try:
         config = Config.model_validate(document.value)
     except ValidationError as error:
-        problems += [describe(detail, document, Config) for detail in error.errors()]
+        problems += [describe_error(detail, document, Config) for detail in error.errors()]
     else:
         for key, why in config.problems().items():
             problems.append(Problem(document.origin(tuple(key.split("."))), f"{key}: {why}"))
@@ -106,21 +106,20 @@ def parse(text: str, name: str, overrides: list[str] | None = None) -> Config:
     return config
 
 
-def _sections(document: Document) -> Document:
-    """Refuse what has no keys at all."""
+def _require_sections(document: Document) -> None:
+    """Refuse a document that has no keys at all."""
     origin = document.origin(())
     if document.value is None:
         why = "is empty; `genctl configs show digits_gan` shows a full one"
         raise ConfigError([f"{origin.source}: {why}"])
     if not isinstance(document.value, dict):
-        why = f"found {described(document.value)} where keys such as `data:` are needed"
+        why = f"found {describe_value(document.value)} where keys such as `data:` are needed"
         raise ConfigError([f"{origin}: {why}"])
-    return document
 
 
 def dump(config: Config) -> str:
     """The YAML text that spells out every value and reads back as the same config."""
-    return yaml_source.dump(config.model_dump(mode="json"))
+    return yaml_reader.dump(config.model_dump(mode="json"))
 
 
 def digest(config: Config) -> str:
@@ -130,7 +129,7 @@ def digest(config: Config) -> str:
 
 
 def differences(old: Config, new: Config) -> list[str]:
-    """One line ``key: old -> new`` for each setting that makes the two compute other things."""
+    """One line ``key: old -> new`` for each difference that changes what a run computes."""
     before, after = flatten(_computed(old)), flatten(_computed(new))
     return [
         f"{key}: {before.get(key, '(not set)')} -> {after.get(key, '(not set)')}"

@@ -1,31 +1,25 @@
-"""Validation errors in the words of the YAML file: where, which key, why, and what was meant."""
+"""Validation errors in the terms of the YAML file: where, which key, why, and what was meant."""
 
-import difflib
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
 from genctl.common.registry import kinds_of
-from genctl.common.settings import Settings
-from genctl.config.yaml_reader import Document, Place, Problem
-
-Sections = type[Settings]  # the class whose fields are the sections of the file
+from genctl.config.document import Document, KeyPath, Problem
+from genctl.config.suggestions import Sections, suggest_key, suggest_word
 
 
-def describe(detail: ErrorDetails, document: Document, sections: Sections) -> Problem:
+def describe_error(detail: ErrorDetails, document: Document, sections: Sections) -> Problem:
     """One of pydantic's errors, as a problem at the line that holds the value."""
-    place = _place_in_file(detail["loc"], document.value, sections)
+    path = _path_in_file(detail["loc"], document.value, sections)
     if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        place = (*place, "kind")
-    key = ".".join(map(str, place))
-    return Problem(
-        document.origin(place), f"{key}: {_why(detail, place, document.value, sections)}"
-    )
+        path = (*path, "kind")
+    key = ".".join(map(str, path))
+    return Problem(document.origin(path), f"{key}: {_why(detail, path, document.value, sections)}")
 
 
-def described(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """What a value is, for a sentence: ``the number 7``."""
     match value:
         case None:
@@ -43,103 +37,51 @@ def described(value: Any) -> str:
     return repr(value)
 
 
-def _place_in_file(loc: tuple[str | int, ...], value: Any, sections: Sections) -> Place:
+def _path_in_file(loc: tuple[str | int, ...], value: Any, sections: Sections) -> KeyPath:
     """The validator's location without the kind that it puts between section and key."""
     if len(loc) > 1 and str(loc[1]) in kinds_of(sections, str(loc[0])) and "kind" in value[loc[0]]:
         return (loc[0], *loc[2:])
     return loc
 
 
-def _why(detail: ErrorDetails, place: Place, value: Any, sections: Sections) -> str:
-    found = described(detail["input"])
+def _why(detail: ErrorDetails, path: KeyPath, value: Any, sections: Sections) -> str:
+    found = describe_value(detail["input"])
     context = detail.get("ctx", {})
+    kinds = kinds_of(sections, str(path[0]))
     match detail["type"]:
         case "extra_forbidden":
-            return f"unknown key{_meant(place, value, sections)}"
+            kind = value[path[0]]["kind"] if kinds else None
+            return f"unknown key{suggest_key(path, kind, sections)}"
         case "missing":
             return "is missing, and has no default"
         case "union_tag_not_found":
-            return f"is missing; choose one of {', '.join(kinds_of(sections, str(place[0])))}"
+            return f"is missing; choose one of {', '.join(kinds)}"
         case "union_tag_invalid":
-            kinds = kinds_of(sections, str(place[0]))
-            kind = value[place[0]]["kind"]
-            return f"{described(kind)} is not one of {', '.join(kinds)}{_near(str(kind), kinds)}"
+            kind = value[path[0]]["kind"]
+            near = suggest_word(str(kind), kinds)
+            return f"{describe_value(kind)} is not one of {', '.join(kinds)}{near}"
         case "model_type" | "model_attributes_type" | "dict_type":
-            return f"must be a section of settings, found {found}{_as_kind(place, value, sections)}"
+            section = value[path[0]]  # `condition: image` is what one tries first
+            is_kind = len(path) == 1 and isinstance(section, str) and section in kinds
+            hint = f"; write {path[0]}: {{kind: {section}}}" if is_kind else ""
+            return f"must be a section of settings, found {found}{hint}"
         case "value_error":
             return str(context["error"])
         case "literal_error":
-            wanted = context["expected"]
-            near = _near(str(detail["input"]), re.findall(r"'(.+?)'", wanted))
-            return f"must be {wanted}, found {found}{near}"
+            expected = context["expected"]
+            near = suggest_word(str(detail["input"]), re.findall(r"'(.+?)'", expected))
+            return f"must be {expected}, found {found}{near}"
         case "too_short":
             return f"must have at least {context['min_length']} values, found {found}"
         case "too_long":
             return f"must have at most {context['max_length']} values, found {found}"
         case "int_type" if _is_whole(detail["input"]):  # 1e6 is a float in YAML
             return f"must be an integer, found {found}; write {int(detail['input'])}"
-    wanted = detail["msg"].replace("Input should be", "must be")
-    wanted = wanted.replace("a valid integer", "an integer").replace("valid tuple", "list")
-    wanted = wanted.replace("valid ", "")
-    return f"{wanted}, found {found}"
+    expected = detail["msg"].replace("Input should be", "must be")
+    expected = expected.replace("a valid integer", "an integer").replace("valid tuple", "list")
+    expected = expected.replace("valid ", "")
+    return f"{expected}, found {found}"
 
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, float) and abs(value) < 2**53 and value.is_integer()
-
-
-def _as_kind(place: Place, value: Any, sections: Sections) -> str:
-    """``condition: image`` is what one tries first."""
-    kind = value[place[0]] if len(place) == 1 else None
-    if isinstance(kind, str) and kind in kinds_of(sections, str(place[0])):
-        return f"; write {place[0]}: {{kind: {kind}}}"
-    return ""
-
-
-def _meant(place: Place, value: Any, sections: Sections) -> str:
-    """Where an unknown key belongs, or which known one is close to it."""
-    key = str(place[-1])
-    if len(place) == 1:
-        return _elsewhere(key, sections) or _near(key, sections.model_fields)
-    section = str(place[0])
-    kinds = kinds_of(sections, section)
-    own = kinds[value[section]["kind"]] if kinds else _settings(section, sections)
-    for name in place[1:-1]:
-        own = _settings(str(name), own)
-    if key in own.model_fields:
-        return ""
-    others = [kind for kind, settings in kinds.items() if key in settings.model_fields]
-    if others and len(place) == 2:
-        return f" of kind {value[section]['kind']}; it belongs to {', '.join(others)}"
-    near = _near(key, own.model_fields)
-    return _elsewhere(key, sections) or near
-
-
-def _elsewhere(key: str, sections: Sections) -> str:
-    """Points to the same word in another section."""
-    for section in sections.model_fields:
-        answers = list(kinds_of(sections, section).values()) or [_settings(section, sections)]
-        for settings in answers:
-            if key in settings.model_fields:
-                return f"; did you mean {section}.{key}?"
-            for name, field in settings.model_fields.items():
-                if _is_settings(field.annotation) and key in _settings(name, settings).model_fields:
-                    return f"; did you mean {section}.{name}.{key}?"
-    return ""
-
-
-def _is_settings(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Settings)
-
-
-def _settings(name: str, sections: Sections) -> Sections:
-    """The class of the settings that a field holds."""
-    settings = sections.model_fields[name].annotation
-    assert isinstance(settings, type)
-    assert issubclass(settings, Settings)
-    return settings
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
