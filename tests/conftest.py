@@ -26,10 +26,10 @@ torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-Run = Callable[..., "Finished"]
+RunGenctl = Callable[..., "Completed"]
 
 
-class Finished:
+class Completed:
     """A program that has ended."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
@@ -42,7 +42,7 @@ class Finished:
         return json.loads(line)
 
 
-def program(*arguments: object, cwd: Path, **environment: str) -> Finished:
+def run_genctl(*arguments: object, cwd: Path, **environment: str) -> Completed:
     """Run genctl in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "genctl", *map(str, arguments)],
@@ -53,20 +53,20 @@ def program(*arguments: object, cwd: Path, **environment: str) -> Finished:
         timeout=300,
         check=False,
     )
-    return Finished(done.returncode, done.stdout, done.stderr)
+    return Completed(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
 def genctl(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Run:
+) -> RunGenctl:
     """Run genctl in this process, with ``tmp_path`` as its working directory."""
     from genctl.cli.app import main
     from genctl.common.signals import STOP_SIGNALS
 
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: object) -> Finished:
+    def run(*arguments: object) -> Completed:
         monkeypatch.setattr(sys, "argv", ["genctl", *map(str, arguments)])
         capfd.readouterr()
         before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
@@ -75,7 +75,7 @@ def genctl(
         for number, handler in before.items():
             signal.signal(number, handler)
         out, err = capfd.readouterr()
-        return Finished(int(left.value.code or 0), out, err)
+        return Completed(int(left.value.code or 0), out, err)
 
     return run
 
@@ -84,13 +84,13 @@ def genctl(
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run directory of the preset ``tiny``, trained with an image condition. Do not write."""
     folder = tmp_path_factory.mktemp("tiny")
-    done = program("train", "--config", "tiny", "--name", "tiny", "--quiet", cwd=folder)
+    done = run_genctl("train", "--config", "tiny", "--name", "tiny", "--quiet", cwd=folder)
     assert done.code == 0, done.err
     return folder / "runs" / "tiny"
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def untrained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model file that nobody trained. Do not write."""
     from tests.support.models import save_model
 
@@ -98,39 +98,39 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sampled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run that nobody trained, and a picture drawn from it. Do not write."""
-    from tests.support.life import forked
     from tests.support.models import save_model
+    from tests.support.processes import run_forked
 
     folder = tmp_path_factory.mktemp("workplace")
     (folder / "run").mkdir()
     save_model(folder / "run" / "model.safetensors")
     (folder / "run" / "config.yaml").write_text("data: {kind: digits}\n")
-    drawn = forked(folder, ["sample", "--run", "run", "--n", "1", "--out", "drawn.png"])
+    drawn = run_forked(folder, ["sample", "--run", "run", "--n", "1", "--out", "drawn.png"])
     assert drawn.code == 0, drawn.err
     return folder
 
 
 @pytest.fixture
-def desk(workplace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def work_folder(sampled_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workplace of one's own, whose judges learn for a second."""
     from genctl.evaluation import lessons
 
     monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(lessons, "EPOCHS", 1)
     monkeypatch.setattr(lessons, "MIN_LOOKS", 1_000)
-    shutil.copytree(workplace, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(sampled_folder, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
 @pytest.fixture(scope="session")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run directory of a short run that nothing happened to. Do not write."""
-    from tests.support.life import live
+    from tests.support.processes import run_training
 
     folder = tmp_path_factory.mktemp("untouched")
-    done = live(folder)
+    done = run_training(folder)
     assert done.code == 0, done.err
     return folder / "runs" / "run"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, program
+from tests.conftest import REPOSITORY, run_genctl
 from tests.support.models import save_model
 
 PACKAGE = REPOSITORY / "genctl"
@@ -153,7 +153,7 @@ def test_a_light_command_loads_nothing_heavy(arguments: str, tmp_path: Path) -> 
 def test_work_loads_only_what_it_needs(arguments: str, spared: set[str], tmp_path: Path) -> None:
     model = save_model(tmp_path / "model.safetensors", "networks.conditional_batchnorm=true")
     picture = tmp_path / "picture.png"
-    assert program("sample", "--run", model, "--out", picture, cwd=tmp_path).code == 0
+    assert run_genctl("sample", "--run", model, "--out", picture, cwd=tmp_path).code == 0
     loaded = loaded_by(arguments.format(model=model, picture=picture), tmp_path)
     assert "torch" in loaded
     assert not loaded & spared

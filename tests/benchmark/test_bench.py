@@ -19,7 +19,7 @@ from genctl.config import config as configs
 from genctl.config.config import Config
 from genctl.data.batch import Batch
 from genctl.training.batches import Batches
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 from tests.support.recorder import Recorder
 from tests.support.tiny import images, tiny
 
@@ -126,7 +126,7 @@ def test_the_encoder_sees_another_image_of_the_class() -> None:
 
 
 def test_bench_measures_training_sampling_and_start_up(
-    genctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    genctl: RunGenctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench_module, "NUM_SAMPLES", 100)
     monkeypatch.setattr(bench_module, "NUM_RANDOM_IMAGES", 200)

@@ -11,7 +11,7 @@ from genctl.common.devices import choose_precision
 from genctl.data.digits import Digits
 from genctl.training.engines.choice import auto_engine
 from tests.common.test_devices import wrong_conv2d
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 
 CPU = torch.device("cpu")
 
@@ -22,7 +22,7 @@ def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
 
 
-def test_it_reports_what_a_run_would_use(genctl: Run) -> None:
+def test_it_reports_what_a_run_would_use(genctl: RunGenctl) -> None:
     done = genctl("doctor", "--device", "cpu", "--json")
     assert (done.code, done.json["problems"]) == (0, [])
     found = done.json
@@ -36,7 +36,7 @@ def test_it_reports_what_a_run_would_use(genctl: Run) -> None:
     assert "no problems found" in done.err
 
 
-def test_it_finds_data_without_downloading_any(genctl: Run, tmp_path: Path) -> None:
+def test_it_finds_data_without_downloading_any(genctl: RunGenctl, tmp_path: Path) -> None:
     raw = tmp_path / "data" / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
     (raw / "train-images-idx3-ubyte").touch()
@@ -52,7 +52,7 @@ def test_it_finds_data_without_downloading_any(genctl: Run, tmp_path: Path) -> N
 
 @pytest.mark.mnist
 def test_mnist_is_found_when_no_file_is_missing(
-    genctl: Run, mnist_root: Path, tmp_path: Path
+    genctl: RunGenctl, mnist_root: Path, tmp_path: Path
 ) -> None:
     raw = tmp_path / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -64,7 +64,7 @@ def test_mnist_is_found_when_no_file_is_missing(
     assert genctl("doctor", "--json").json["data"]["mnist"] == str(raw)
 
 
-def test_judges_are_listed_with_their_test_accuracy(genctl: Run, tmp_path: Path) -> None:
+def test_judges_are_listed_with_their_test_accuracy(genctl: RunGenctl, tmp_path: Path) -> None:
     folder = tmp_path / "cache" / "judges"
     folder.mkdir(parents=True)
     metadata = {"kind": "judge", "accuracy": 0.9875}
@@ -77,7 +77,7 @@ def test_judges_are_listed_with_their_test_accuracy(genctl: Run, tmp_path: Path)
 
 
 def test_a_device_that_computes_wrongly_is_a_problem(
-    genctl: Run, monkeypatch: pytest.MonkeyPatch
+    genctl: RunGenctl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(functional, "conv2d", wrong_conv2d({torch.bfloat16}))
     assert genctl("doctor", "--device", "cpu").code == 0, "fp32 is used instead"

@@ -9,12 +9,12 @@ import pytest
 
 from genctl.config import config as configs
 from genctl.config import presets
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 
 MISTAKES = "data: {kind: digits}\ntraining:\n  seed: x\n  sed: 1\n"
 
 
-def test_list_names_each_preset_with_what_it_is_for(genctl: Run) -> None:
+def test_list_names_each_preset_with_what_it_is_for(genctl: RunGenctl) -> None:
     done = genctl("configs", "list")
     assert (done.code, done.err) == (0, "")
     for name, line in zip(presets.names(), done.out.splitlines(), strict=True):
@@ -24,13 +24,15 @@ def test_list_names_each_preset_with_what_it_is_for(genctl: Run) -> None:
     }
 
 
-def test_show_prints_a_preset_as_it_is_written(genctl: Run) -> None:
+def test_show_prints_a_preset_as_it_is_written(genctl: RunGenctl) -> None:
     assert genctl("configs", "show", "tiny").out == presets.text("tiny")
     shown = genctl("configs", "show", "tiny", "--json").json
     assert shown == configs.load("tiny").model_dump(mode="json")
 
 
-def test_copy_writes_a_file_that_checks_and_never_replaces_one(genctl: Run, tmp_path: Path) -> None:
+def test_copy_writes_a_file_that_checks_and_never_replaces_one(
+    genctl: RunGenctl, tmp_path: Path
+) -> None:
     done = genctl("configs", "copy", "tiny", "mine.yaml", "--json")
     assert (done.code, done.json) == (0, {"out": "mine.yaml"})
     assert (tmp_path / "mine.yaml").read_text() == presets.text("tiny")
@@ -43,7 +45,7 @@ def test_copy_writes_a_file_that_checks_and_never_replaces_one(genctl: Run, tmp_
     assert genctl("configs", "copy", "tiny", "no/folder/x.yaml").code == 73
 
 
-def test_check_says_that_a_file_is_fine(genctl: Run, tmp_path: Path) -> None:
+def test_check_says_that_a_file_is_fine(genctl: RunGenctl, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("data: {kind: digits}\n")
     done = genctl("configs", "check", "mine.yaml")
     assert (done.code, done.out, done.err) == (0, "", "mine.yaml: fine\n")
@@ -52,7 +54,7 @@ def test_check_says_that_a_file_is_fine(genctl: Run, tmp_path: Path) -> None:
     assert checked["config"]["networks"]["kind"] == "dcgan"
 
 
-def test_check_tells_every_mistake_on_a_line_of_its_own(genctl: Run, tmp_path: Path) -> None:
+def test_check_tells_every_mistake_on_a_line_of_its_own(genctl: RunGenctl, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(MISTAKES)
     done = genctl("configs", "check", "mine.yaml")
     assert (done.code, done.out) == (2, "")
@@ -66,12 +68,14 @@ def test_check_tells_every_mistake_on_a_line_of_its_own(genctl: Run, tmp_path: P
 
 
 @pytest.mark.parametrize(("name", "code"), [("none.yaml", 66), (".", 2)])
-def test_what_is_no_file_is_told_with_its_exit_code(genctl: Run, name: str, code: int) -> None:
+def test_what_is_no_file_is_told_with_its_exit_code(
+    genctl: RunGenctl, name: str, code: int
+) -> None:
     done = genctl("configs", "check", name)
     assert (done.code, done.out, done.err.count("\n")) == (code, "", 1)
 
 
-def test_a_tag_runs_nothing(genctl: Run, tmp_path: Path) -> None:
+def test_a_tag_runs_nothing(genctl: RunGenctl, tmp_path: Path) -> None:
     (tmp_path / "evil.yaml").write_text("data: !!python/object/apply:os.system ['touch canary']\n")
     done = genctl("configs", "check", "evil.yaml")
     assert done.code == 2
@@ -91,7 +95,7 @@ def nodes(schema: Any) -> Iterator[dict[str, Any]]:
             yield from nodes(item)
 
 
-def test_the_schema_knows_every_section_and_kind_and_allows_nothing_else(genctl: Run) -> None:
+def test_the_schema_knows_every_section_and_kind_and_allows_nothing_else(genctl: RunGenctl) -> None:
     schema = genctl("configs", "schema", "--json").json
     assert json.loads(genctl("configs", "schema").out) == schema
     assert schema["properties"].keys() == configs.Config.model_fields.keys()
@@ -103,7 +107,7 @@ def test_the_schema_knows_every_section_and_kind_and_allows_nothing_else(genctl:
         assert kinds.keys() == configs.kinds(folder).keys()
 
 
-def test_the_schema_explains_each_setting(genctl: Run) -> None:
+def test_the_schema_explains_each_setting(genctl: RunGenctl) -> None:
     definitions = genctl("configs", "schema", "--json").json["$defs"]
     unexplained = {
         f"{name}.{key}"
@@ -118,7 +122,7 @@ def test_the_schema_explains_each_setting(genctl: Run) -> None:
 
 
 @pytest.mark.parametrize("family", ["dcgan", "resnet"])
-def test_set_objective_kind_vae_works_alone(genctl: Run, family: str) -> None:
+def test_set_objective_kind_vae_works_alone(genctl: RunGenctl, family: str) -> None:
     tanh = ["--set", "networks.kind=resnet", "--set", "networks.tanh=true"]
     done = genctl(
         "train", "--config", "digits_gan", "--dry-run", "--json", "--device", "cpu",
@@ -131,7 +135,7 @@ def test_set_objective_kind_vae_works_alone(genctl: Run, family: str) -> None:
     assert done.json["parameters"]["critic"] == 0
 
 
-def test_a_bad_override_ends_before_anything_is_made(genctl: Run, tmp_path: Path) -> None:
+def test_a_bad_override_ends_before_anything_is_made(genctl: RunGenctl, tmp_path: Path) -> None:
     done = genctl("train", "--config", "tiny", "--set", "training.seed")
     assert (done.code, done.out) == (2, "")
     assert done.err == (

@@ -14,7 +14,7 @@ from genctl import __version__
 from genctl.cli.console import Console, console, printable
 from genctl.common.errors import ConfigError, Diverged, GenctlError, MissingInput
 from genctl.common.signals import Stopped
-from tests.conftest import REPOSITORY, Finished, Run, program
+from tests.conftest import REPOSITORY, Completed, RunGenctl, run_genctl
 
 
 def strictly(text: str) -> object:
@@ -116,7 +116,7 @@ def test_control_characters_are_shown(text: str, shown: str) -> None:
     ["--bogus", "bogus", "configs", "configs bogus", "configs show", "train", "runs --bogus",
      "train --config tiny --max-time 0", "sample --n x", "configs list extra", "runs --runs"],
 )  # fmt: skip
-def test_an_unusable_command_line_is_one_line_and_exit_2(genctl: Run, line: str) -> None:
+def test_an_unusable_command_line_is_one_line_and_exit_2(genctl: RunGenctl, line: str) -> None:
     done = genctl(*line.split())
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("genctl: error: ")
@@ -124,20 +124,20 @@ def test_an_unusable_command_line_is_one_line_and_exit_2(genctl: Run, line: str)
     assert done.err.endswith("--help`\n")
 
 
-def test_an_unusable_command_line_with_json_is_an_object(genctl: Run) -> None:
+def test_an_unusable_command_line_with_json_is_an_object(genctl: RunGenctl) -> None:
     done = genctl("runs", "--bogus", "--json")
     assert done.json["exit_code"] == done.code == 2
     assert "--bogus" in done.json["error"]
 
 
-def test_escapes_on_the_command_line_are_shown_as_text(genctl: Run) -> None:
+def test_escapes_on_the_command_line_are_shown_as_text(genctl: RunGenctl) -> None:
     for arguments in (["--\x1b[31mred"], ["configs", "check", "\x1b[31mred\nx"]):
         done = genctl(*arguments)
         assert "\\x1b[31mred" in done.err
         assert done.err.count("\n") == 1
 
 
-def test_version_and_help_go_to_stdout(genctl: Run) -> None:
+def test_version_and_help_go_to_stdout(genctl: RunGenctl) -> None:
     version = genctl("--version")
     assert (version.code, version.out, version.err) == (0, f"{__version__}\n", "")
     for arguments in ([], ["--help"], ["-h"], ["train", "-h"]):
@@ -146,7 +146,7 @@ def test_version_and_help_go_to_stdout(genctl: Run) -> None:
         assert "Usage: genctl" in done.out
 
 
-def piped(arguments: list[str], redirect: str, tmp_path: Path) -> Finished:
+def piped(arguments: list[str], redirect: str, tmp_path: Path) -> Completed:
     """Run genctl in a shell that connects its streams."""
     line = f'"{sys.executable}" -m genctl {" ".join(arguments)} {redirect}'
     done = subprocess.run(
@@ -154,7 +154,7 @@ def piped(arguments: list[str], redirect: str, tmp_path: Path) -> Finished:
         capture_output=True, text=True, cwd=tmp_path, check=True, timeout=60,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip
-    return Finished(int((tmp_path / "code").read_text().split()[1]), done.stdout, done.stderr)
+    return Completed(int((tmp_path / "code").read_text().split()[1]), done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize(
@@ -196,6 +196,6 @@ def test_a_terminal_that_knows_few_letters_is_no_bug(tmp_path: Path) -> None:
     (tmp_path / "runs" / "für").mkdir(parents=True)
     (tmp_path / "runs" / "für" / "config.yaml").write_text("data: {kind: digits}")
     for encoding, shown in (("utf-8", "für"), ("ascii", "f\\xfcr")):
-        done = program("runs", cwd=tmp_path, PYTHONIOENCODING=encoding)
+        done = run_genctl("runs", cwd=tmp_path, PYTHONIOENCODING=encoding)
         assert (done.code, done.err) == (0, "")
         assert shown in done.out

@@ -9,10 +9,10 @@ from PIL import Image
 
 from genctl.data.digits import Digits
 from genctl.data.pictures import picture_of
-from tests.conftest import Finished
+from tests.conftest import Completed
 from tests.support.models import save_model
 
-Genctl = Callable[..., Finished]
+Genctl = Callable[..., Completed]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,9 @@ def test_codes_of_a_trained_model_name_the_class(genctl: Genctl, tiny_run: Path)
     assert done.code == 0
     assert done.json["count"] == 300
     assert done.json["width"] == 16
-    assert done.json["cross_validated_linear_probe"] > 0.6  # of ten classes, after seconds of training
+    assert (
+        done.json["cross_validated_linear_probe"] > 0.6
+    )  # of ten classes, after seconds of training
     with np.load("codes.npz", allow_pickle=False) as file:
         assert file["codes"].shape == (300, 16)
         assert np.bincount(file["labels"]).tolist() == [30] * 10

@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 from genctl.config import config as configs
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 
 
 def make(
@@ -41,7 +41,9 @@ def runs(tmp_path: Path) -> Path:
     return folder
 
 
-def test_each_run_has_its_status_its_progress_and_its_last_scores(genctl: Run, runs: Path) -> None:
+def test_each_run_has_its_status_its_progress_and_its_last_scores(
+    genctl: RunGenctl, runs: Path
+) -> None:
     rows = {row["run"]: row for row in genctl("runs", "--json").json["runs"]}
     assert {name: row["status"] for name, row in rows.items()} == {
         "good": "complete", "bad": "diverged", "cut": "interrupted", "other": "failed"
@@ -56,7 +58,7 @@ def test_each_run_has_its_status_its_progress_and_its_last_scores(genctl: Run, r
     assert rows["cut"]["seconds"] == 2.5
 
 
-def test_only_settings_that_differ_are_columns(genctl: Run, runs: Path) -> None:
+def test_only_settings_that_differ_are_columns(genctl: RunGenctl, runs: Path) -> None:
     row = genctl("runs", "--json").json["runs"][0]
     settings = {key for key in row if "." in key}
     assert settings == {
@@ -64,13 +66,15 @@ def test_only_settings_that_differ_are_columns(genctl: Run, runs: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_run_that_is_at_work_is_running(genctl: Run, runs: Path) -> None:
+def test_a_run_that_is_at_work_is_running(genctl: RunGenctl, runs: Path) -> None:
     with FileLock(runs / "cut" / ".lock"):
         first = genctl("runs", "--json").json["runs"][0]
     assert (first["run"], first["status"]) == ("cut", "running")
 
 
-def test_complete_runs_come_first_unless_a_column_is_asked_for(genctl: Run, runs: Path) -> None:
+def test_complete_runs_come_first_unless_a_column_is_asked_for(
+    genctl: RunGenctl, runs: Path
+) -> None:
     def order(*options: str) -> list[str]:
         return [row["run"] for row in genctl("runs", "--json", *options).json["runs"]]
 
@@ -81,7 +85,7 @@ def test_complete_runs_come_first_unless_a_column_is_asked_for(genctl: Run, runs
     assert order("--sort", "run") == ["bad", "cut", "good", "other"]
 
 
-def test_an_unknown_column_is_refused_with_those_there_are(genctl: Run, runs: Path) -> None:
+def test_an_unknown_column_is_refused_with_those_there_are(genctl: RunGenctl, runs: Path) -> None:
     done = genctl("runs", "--sort", "fidd")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("genctl: error: --sort fidd: no such column; there are run, status")
@@ -89,7 +93,7 @@ def test_an_unknown_column_is_refused_with_those_there_are(genctl: Run, runs: Pa
 
 
 def test_the_table_has_a_line_for_each_run_whole_where_nobody_looks(
-    genctl: Run, runs: Path
+    genctl: RunGenctl, runs: Path
 ) -> None:
     header, *lines = genctl("runs").out.splitlines()
     assert header.split()[:5] == ["run", "status", "images", "seconds", "images_per_second"]
@@ -97,13 +101,13 @@ def test_the_table_has_a_line_for_each_run_whole_where_nobody_looks(
     assert lines[0].split()[1:5] == ["complete", "6,400", "12.5", "700"]
 
 
-def test_columns_of_one_name_are_told_apart(genctl: Run, runs: Path) -> None:
+def test_columns_of_one_name_are_told_apart(genctl: RunGenctl, runs: Path) -> None:
     make(runs, "label", "condition.kind=label")
     header = genctl("runs").out.splitlines()[0].split()
     assert {"condition.kind", "objective.kind", "seed"} <= set(header)
 
 
-def test_csv_says_the_same_as_json(genctl: Run, runs: Path) -> None:
+def test_csv_says_the_same_as_json(genctl: RunGenctl, runs: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(genctl("runs", "--csv").out)))
     for row, expected in zip(rows, genctl("runs", "--json").json["runs"], strict=True):
         known = {key: value for key, value in expected.items() if value is not None}
@@ -112,12 +116,12 @@ def test_csv_says_the_same_as_json(genctl: Run, runs: Path) -> None:
         }
 
 
-def test_csv_and_json_together_are_refused(genctl: Run, runs: Path) -> None:
+def test_csv_and_json_together_are_refused(genctl: RunGenctl, runs: Path) -> None:
     done = genctl("runs", "--csv", "--json")
     assert done.json["exit_code"] == done.code == 2
 
 
-def test_no_runs_are_no_error(genctl: Run) -> None:
+def test_no_runs_are_no_error(genctl: RunGenctl) -> None:
     done = genctl("runs", "--runs", "nowhere")
     assert (done.code, done.out) == (0, "")
     assert "no runs in nowhere" in done.err
@@ -137,7 +141,7 @@ BROKEN: dict[str, Any] = {
     ("name", "content"), [(name, content) for name in BROKEN for content in BROKEN[name]]
 )
 def test_a_damaged_file_is_shown_as_far_as_it_is_readable(
-    genctl: Run, runs: Path, name: str, content: str | None
+    genctl: RunGenctl, runs: Path, name: str, content: str | None
 ) -> None:
     whole = {row["run"]: row for row in genctl("runs", "--json").json["runs"]}
     path = make(runs, "damaged", metrics=[{"images": 1}]) / name
@@ -151,7 +155,7 @@ def test_a_damaged_file_is_shown_as_far_as_it_is_readable(
     assert {run: found[run] for run in whole} == whole
 
 
-def test_foreign_things_below_runs_are_no_runs(genctl: Run, runs: Path) -> None:
+def test_foreign_things_below_runs_are_no_runs(genctl: RunGenctl, runs: Path) -> None:
     before = genctl("runs", "--json").out
     (runs / "notes.txt").write_text("mine")
     (runs / "empty").mkdir()
@@ -159,7 +163,7 @@ def test_foreign_things_below_runs_are_no_runs(genctl: Run, runs: Path) -> None:
     assert genctl("runs", "--json").out == before
 
 
-def test_a_name_is_shown_never_obeyed(genctl: Run, runs: Path) -> None:
+def test_a_name_is_shown_never_obeyed(genctl: RunGenctl, runs: Path) -> None:
     names = ["[bold]loud", "[red", "a\x1b[31mred\x07", "two\nlines", "\u202eback", "\udcff"]
     for name in names:
         make(runs, name)

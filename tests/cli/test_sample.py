@@ -11,10 +11,10 @@ from PIL import Image
 
 from genctl.data.digits import Digits
 from genctl.data.pictures import picture_of
-from tests.conftest import Finished
+from tests.conftest import Completed
 from tests.support.models import RESNET, save_model
 
-Genctl = Callable[..., Finished]
+Genctl = Callable[..., Completed]
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import torch
 from genctl.common import tensors
 from genctl.objectives.nonsaturating import NonSaturating
 from genctl.training.trainer import Trainer
-from tests.conftest import Run
-from tests.support.life import after_step, checkpoints, live
+from tests.conftest import RunGenctl
+from tests.support.processes import after_step, checkpointed_images, run_training
 
 KEYS = {"run", "status", "images", "seconds", "images_per_second", "model", "samples", "metrics"}
 
@@ -20,7 +20,7 @@ KEYS = {"run", "status", "images", "seconds", "images_per_second", "model", "sam
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """The folder in which a short run was finished, and its JSON. Do not write."""
     folder = tmp_path_factory.mktemp("finished")
-    done = live(folder)
+    done = run_training(folder)
     assert done.code == 0, done.err
     return folder, done.json
 
@@ -51,7 +51,7 @@ def test_the_run_directory_is_the_contracts(finished: tuple[Path, Any]) -> None:
         "config.yaml", "environment.json", "metrics.jsonl", "samples", "checkpoints",
         "model.safetensors", "result.json", "tensorboard",
     }  # fmt: skip
-    assert checkpoints(run) == ["384", "480"]  # training.keep is 2
+    assert checkpointed_images(run) == ["384", "480"]  # training.keep is 2
     assert [path.name for path in sorted((run / "samples").iterdir())] == [
         "000000128.png", "000000256.png", "000000384.png", "000000480.png",
     ]  # fmt: skip
@@ -64,7 +64,7 @@ def test_files_are_as_open_as_the_umask_says(finished: tuple[Path, Any]) -> None
     assert {path.stat().st_mode & 0o777 for path in written if path.is_file()} == {0o666 & ~mask}
 
 
-def test_a_dry_run_writes_nothing(genctl: Run, tmp_path: Path) -> None:
+def test_a_dry_run_writes_nothing(genctl: RunGenctl, tmp_path: Path) -> None:
     done = genctl("train", "--config", "tiny", "--dry-run", "--json")
     assert done.code == 0
     assert done.json["parameters"].keys() == {"generator", "critic", "encoder"}
@@ -78,7 +78,7 @@ def test_other_settings_in_an_old_run_are_refused_with_the_difference(
 ) -> None:
     folder = finished[0]
     before = snapshot(folder / "runs")
-    done = live(folder, "--set", "optimizer.learning_rate=0.5", "--set", "training.seed=3")
+    done = run_training(folder, "--set", "optimizer.learning_rate=0.5", "--set", "training.seed=3")
     assert done.code == done.json["exit_code"] == 2
     assert "runs/run/config.yaml: optimizer.learning_rate: 0.001 -> 0.5" in done.err
     assert "runs/run/config.yaml: training.seed: 0 -> 3" in done.err
@@ -87,17 +87,19 @@ def test_other_settings_in_an_old_run_are_refused_with_the_difference(
 
 
 def test_fresh_renames_the_old_run_aside(tmp_path: Path) -> None:
-    live(tmp_path)
+    run_training(tmp_path)
     run = tmp_path / "runs" / "run"
     old = snapshot(run)
-    done = live(tmp_path, "--fresh", "--set", "training.seed=3", "--set", "training.images=64")
+    done = run_training(
+        tmp_path, "--fresh", "--set", "training.seed=3", "--set", "training.images=64"
+    )
     assert done.code == 0
     assert "renamed the old run to runs/run.old-1" in done.err
     moved = {run / path.relative_to(f"{run}.old-1"): content
              for path, content in snapshot(Path(f"{run}.old-1")).items()}  # fmt: skip
     assert moved == old
     assert done.json["images"] == 64
-    live(tmp_path, "--fresh", "--set", "training.images=64")
+    run_training(tmp_path, "--fresh", "--set", "training.images=64")
     assert Path(f"{run}.old-2").is_dir()
 
 
@@ -105,7 +107,7 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "runs" / "run").mkdir(parents=True)
     (tmp_path / "runs" / "run" / "thesis.tex").write_text("mine")
     for words in ((), ("--fresh",)):
-        done = live(tmp_path, *words)
+        done = run_training(tmp_path, *words)
         assert done.code == 73
         assert "is no run of genctl" in done.err
     assert [path.name for path in (tmp_path / "runs").rglob("*")] == ["run", "thesis.tex"]
@@ -113,7 +115,7 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
 
 def test_runs_that_cannot_be_created_are_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = live(tmp_path, "--runs", "file")
+    done = run_training(tmp_path, "--runs", "file")
     assert done.code == done.json["exit_code"] == 73
     assert done.err.count("genctl: error:") == 1
     assert "cannot create file/run" in done.err
@@ -121,15 +123,15 @@ def test_runs_that_cannot_be_created_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("device", ["cuda:99", "mps"])
 def test_a_device_that_is_not_there_is_told(device: str, tmp_path: Path) -> None:
-    done = live(tmp_path, "--device", device)
+    done = run_training(tmp_path, "--device", device)
     assert done.code == done.json["exit_code"] == 69
     assert f"--device {device}: this machine has" in done.err
     assert "use --device auto" in done.err
-    assert live(tmp_path).code == 0  # the run is free for a device that is
+    assert run_training(tmp_path).code == 0  # the run is free for a device that is
 
 
 def test_a_device_that_does_not_exist_is_a_wrong_command(tmp_path: Path) -> None:
-    assert live(tmp_path, "--device", "toaster").code == 2
+    assert run_training(tmp_path, "--device", "toaster").code == 2
 
 
 # -- divergence -----------------------------------------------------------------------------------
@@ -154,14 +156,14 @@ def assert_finite_files(run: Path) -> None:
 
 def test_a_rate_out_of_this_world_diverges_and_is_not_tried_again(tmp_path: Path) -> None:
     far = ("--set", "optimizer.learning_rate=1e20")
-    done = live(tmp_path, *far)
+    done = run_training(tmp_path, *far)
     assert done.code == done.json["exit_code"] == 3
     assert done.json["status"] == "diverged"
     assert "became infinite or not a number" in done.err
     run = tmp_path / "runs" / "run"
     assert_finite_files(run)
     before = snapshot(run)
-    again = live(tmp_path, *far)
+    again = run_training(tmp_path, *far)
     assert again.code == 3
     assert "would again; change its settings, or start it anew with --fresh" in again.err
     assert again.json == done.json | {"error": again.json["error"]}
@@ -169,11 +171,11 @@ def test_a_rate_out_of_this_world_diverges_and_is_not_tried_again(tmp_path: Path
 
 
 def test_a_run_that_diverges_keeps_its_last_good_checkpoint(tmp_path: Path) -> None:
-    done = live(tmp_path, happening=poisoned(step=20))
+    done = run_training(tmp_path, fault=poisoned(step=20))
     assert done.code == 3
     assert "generator/fake became infinite or not a number" in done.err
     run = tmp_path / "runs" / "run"
-    assert checkpoints(run) == ["128", "256"]
+    assert checkpointed_images(run) == ["128", "256"]
     assert_finite_files(run)
     assert done.json["model"] == "runs/run/model.safetensors"
 
@@ -182,11 +184,11 @@ def test_weights_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
     def spoil(trainer: Trainer) -> None:
         next(trainer.averaged.parameters()).data.fill_(torch.inf)
 
-    done = live(tmp_path, happening=after_step(16, spoil))
+    done = run_training(tmp_path, fault=after_step(16, spoil))
     assert done.code == 3
     assert "average.roles.generator" in done.err
     run = tmp_path / "runs" / "run"
-    assert checkpoints(run) == ["128"]
+    assert checkpointed_images(run) == ["128"]
     assert_finite_files(run)
 
 
@@ -195,12 +197,12 @@ def test_weights_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
 
 def test_a_run_out_of_time_has_a_model_and_is_complete(tmp_path: Path) -> None:
     words = ("--set", "training.images=100000000", "--max-time", "6")
-    done = live(tmp_path, *words)
+    done = run_training(tmp_path, *words)
     assert done.code == 0, done.err
     assert done.json["status"] == "complete"
     assert done.json["stopped_by"] == "time"
     assert (tmp_path / done.json["model"]).exists()
     assert (tmp_path / done.json["samples"]).exists()
-    again = live(tmp_path, *words)
+    again = run_training(tmp_path, *words)
     assert again.json == done.json
     assert "already complete" in again.err

@@ -7,7 +7,7 @@ import pytest
 
 from genctl.common.registry import kinds, kinds_of
 from genctl.config.config import Config
-from tests.conftest import REPOSITORY, program
+from tests.conftest import REPOSITORY, run_genctl
 
 FOLDERS = ("data", "conditions", "networks", "objectives")
 
@@ -61,7 +61,7 @@ class Margin(Adversarial):
 
 def test_a_file_that_is_dropped_in_can_be_trained_with(package: Path) -> None:
     (package / "objectives" / "margin.py").write_text(MARGIN)
-    done = program(
+    done = run_genctl(
         "train", "--config", "tiny", "--set", "objective.kind=margin", "--set",
         "objective.width=0.5", "--set", "training.images=64", "--set", "training.log_every=32",
         "--device", "cpu", "--json", cwd=package.parent, PYTHONPATH=str(package.parent),
@@ -73,6 +73,8 @@ def test_a_file_that_is_dropped_in_can_be_trained_with(package: Path) -> None:
 
 def test_a_kind_that_is_taken_is_not_replaced_in_silence(package: Path) -> None:
     shutil.copy(package / "objectives" / "hinge.py", package / "objectives" / "hinge2.py")
-    done = program("configs", "check", "tiny", cwd=package.parent, PYTHONPATH=str(package.parent))
+    done = run_genctl(
+        "configs", "check", "tiny", cwd=package.parent, PYTHONPATH=str(package.parent)
+    )
     assert done.code == 1
     assert "genctl.objectives.hinge2: genctl.objectives.hinge is 'hinge' already" in done.err

@@ -26,7 +26,7 @@ from genctl.evaluation.judge import Judge
 from genctl.evaluation.modes import even_kl, modes
 from genctl.evaluation.scorer import Scorer
 from genctl.runs import model_file
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 from tests.support.painters import Copyist, Mirror, unconditional
 from tests.support.recorder import Recorder
 
@@ -232,7 +232,7 @@ def test_stacked_mnist_is_three_digits_of_mnist_and_spells_their_classes(
 
 @pytest.mark.mnist
 def test_a_run_on_stacked_mnist_is_trained_scored_and_measured(
-    genctl: Run, mnist_root: Path, monkeypatch: pytest.MonkeyPatch
+    genctl: RunGenctl, mnist_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENCTL_DATA", str(mnist_root))
     settings = ("data.kind=stacked_mnist", "data.image_size=8", "condition.kind=none",

@@ -16,7 +16,7 @@ from genctl.evaluation import lessons
 from genctl.evaluation.evaluate import Question, evaluate
 from genctl.model import Model
 from genctl.runs import model_file
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 from tests.support.painters import Copyist, Mirror, unconditional
 from tests.support.recorder import Recorder
 
@@ -51,7 +51,7 @@ def run(tiny_run: Path, tmp_path: Path) -> Path:
 # -- the command ----------------------------------------------------------------------------------
 
 
-def test_a_run_is_measured_beside_real_images(genctl: Run, run: Path) -> None:
+def test_a_run_is_measured_beside_real_images(genctl: RunGenctl, run: Path) -> None:
     done = genctl("evaluate", "--json", "--seeds", 2)
     result = done.json
     assert done.code == 0
@@ -71,7 +71,7 @@ def test_a_run_is_measured_beside_real_images(genctl: Run, run: Path) -> None:
     assert json.loads((run / "evaluation.json").read_text()) == result
 
 
-def test_without_json_the_table_is_the_answer(genctl: Run, run: Path) -> None:
+def test_without_json_the_table_is_the_answer(genctl: RunGenctl, run: Path) -> None:
     done = genctl("evaluate", "--run", "tiny", "--seeds", 1, "--n", 100, "--quiet")
     lines = done.out.splitlines()
     assert lines[0] == "runs/tiny: 100 samples against train images"
@@ -84,7 +84,7 @@ def test_without_json_the_table_is_the_answer(genctl: Run, run: Path) -> None:
 
 
 def test_a_model_file_alone_is_measured_and_nothing_is_kept(
-    genctl: Run, run: Path, tmp_path: Path
+    genctl: RunGenctl, run: Path, tmp_path: Path
 ) -> None:
     shutil.copy(run / "model.safetensors", tmp_path / "alone.safetensors")
     done = genctl("evaluate", "--run", "alone.safetensors", "--seeds", 1, "--n", 50, "--json")
@@ -92,7 +92,7 @@ def test_a_model_file_alone_is_measured_and_nothing_is_kept(
     assert not list(tmp_path.glob("evaluation.json"))
 
 
-def test_samples_can_be_held_against_the_test_images(genctl: Run, run: Path) -> None:
+def test_samples_can_be_held_against_the_test_images(genctl: RunGenctl, run: Path) -> None:
     arguments = ("evaluate", "--seeds", 1, "--n", 60, "--json", "--quiet", "--against")
     test, train = (genctl(*arguments, split).json for split in ("test", "train"))
     assert test["against"] == "test"
@@ -100,13 +100,13 @@ def test_samples_can_be_held_against_the_test_images(genctl: Run, run: Path) -> 
     assert test["scores"]["agreement"] == train["scores"]["agreement"]
 
 
-def test_cas_examines_a_classifier_that_saw_samples_alone(genctl: Run, run: Path) -> None:
+def test_cas_examines_a_classifier_that_saw_samples_alone(genctl: RunGenctl, run: Path) -> None:
     result = genctl("evaluate", "--seeds", 1, "--n", 50, "--cas", "--json", "--quiet").json
     assert 0.2 < result["scores"]["cas"] <= result["real"]["cas"] == result["judge"]["accuracy"]
 
 
 def test_inception_without_weights_says_where_they_belong(
-    genctl: Run, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    genctl: RunGenctl, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
     done = genctl("evaluate", "--features", "inception")
@@ -116,7 +116,7 @@ def test_inception_without_weights_says_where_they_belong(
 
 
 def test_a_pickle_in_place_of_weights_is_refused(
-    genctl: Run, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    genctl: RunGenctl, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     path = tmp_path / "hub" / "checkpoints" / "inception_v3_google-0cc3c7bd.pth"
@@ -135,7 +135,7 @@ def test_a_pickle_in_place_of_weights_is_refused(
     ],
 )
 def test_what_cannot_be_is_told(
-    genctl: Run, run: Path, arguments: list[str], code: int, words: str
+    genctl: RunGenctl, run: Path, arguments: list[str], code: int, words: str
 ) -> None:
     done = genctl("evaluate", *arguments)
     assert done.code == code
@@ -143,7 +143,7 @@ def test_what_cannot_be_is_told(
 
 
 @pytest.mark.parametrize("kind", ["label", "none"])
-def test_models_of_other_conditions_are_measured_too(genctl: Run, kind: str) -> None:
+def test_models_of_other_conditions_are_measured_too(genctl: RunGenctl, kind: str) -> None:
     short = ("--set", "training.images=64", "--set", f"condition.kind={kind}", "--quiet")
     assert genctl("train", "--config", "tiny", "--name", kind, *short).code == 0
     scores = genctl("evaluate", "--n", 60, "--seeds", 1, "--json", "--quiet").json["scores"]
@@ -153,7 +153,7 @@ def test_models_of_other_conditions_are_measured_too(genctl: Run, kind: str) -> 
     assert ("cannot be asked for a class" in with_cas.err) == (kind == "none")
 
 
-def test_images_without_classes_cannot_be_judged(genctl: Run, tmp_path: Path) -> None:
+def test_images_without_classes_cannot_be_judged(genctl: RunGenctl, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(100):

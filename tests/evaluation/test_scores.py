@@ -7,8 +7,8 @@ from torch import Tensor
 from genctl.evaluation.agreement import agreement, class_shares
 from genctl.evaluation.copies import copy_rate
 from genctl.evaluation.diversity import diversity_ratio, mean_distance
-from genctl.inference.probe import linear_probe, nearest_neighbours
 from genctl.evaluation.reference import closeness_by_class, spreads
+from genctl.inference.probe import linear_probe, nearest_neighbours
 
 
 @pytest.fixture

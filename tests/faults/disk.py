@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from genctl.common.files import PREFIX
-from tests.support.life import Happening
+from tests.support.processes import Fault
 
 CALLS = ("open", "close", "fsync", "fchmod", "ftruncate", "replace", "rename", "unlink", "remove",
          "mkdir", "rmdir")  # fmt: skip
@@ -23,7 +23,7 @@ FOLDER = "runs"
 Hear = Callable[[str], None]
 
 
-def heard(hear: Hear) -> Happening:
+def heard(hear: Hear) -> Fault:
     """Tell ``hear`` of every moment, as ``after replace runs/run/.genctl-part- runs/run/a``."""
 
     def happen() -> None:
@@ -35,7 +35,7 @@ def heard(hear: Hear) -> Happening:
     return happen
 
 
-def written_down(path: Path) -> Happening:
+def written_down(path: Path) -> Fault:
     """Write every moment into a file, a line for each."""
 
     def happen() -> None:
@@ -45,7 +45,7 @@ def written_down(path: Path) -> Happening:
     return happen
 
 
-def killed_at(number: int) -> Happening:
+def killed_at(number: int) -> Fault:
     """SIGKILL at the ``number``-th moment, counted from 1."""
     moments = [0]
 
@@ -57,7 +57,7 @@ def killed_at(number: int) -> Happening:
     return heard(count)
 
 
-def killed_when(moment: str, name: str) -> Happening:
+def killed_when(moment: str, name: str) -> Fault:
     """SIGKILL at the first such moment, as "before replace", of a file whose path ends so."""
 
     def compare(heard_of: str) -> None:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from genctl.common import tensors
-from tests.conftest import Finished, Run
+from tests.conftest import Completed, RunGenctl
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -25,7 +25,7 @@ def made(before: dict[Path, bytes], folder: Path) -> set[str]:
     return {p.name for p in paths if p.name not in ("out", "err") and p.suffix != ".lock"}
 
 
-def refuse(genctl: Run, arguments: tuple[object, ...], why: str, code: int = 65) -> Finished:
+def refuse(genctl: RunGenctl, arguments: tuple[object, ...], why: str, code: int = 65) -> Completed:
     """Run a command that must be refused, in a working directory that must stay as it is."""
     before = contents(Path.cwd())
     done = genctl(*arguments, "--quiet")
@@ -35,7 +35,7 @@ def refuse(genctl: Run, arguments: tuple[object, ...], why: str, code: int = 65)
     return done
 
 
-def require_line(done: Finished, why: str) -> None:
+def require_line(done: Completed, why: str) -> None:
     """The message rule: one line that names the thing, the reason and the way out."""
     (line,) = done.err.splitlines()
     assert line.startswith("genctl: error: ")
@@ -45,7 +45,7 @@ def require_line(done: Finished, why: str) -> None:
     assert line.isprintable()
 
 
-def told(done: Finished) -> list[str]:
+def told(done: Completed) -> list[str]:
     """The errors, each of which is one line that can be shown on any terminal."""
     lines = done.err.splitlines()
     assert lines
@@ -73,6 +73,9 @@ def commands(path: Path) -> list[tuple[object, ...]]:
     ]
 
 
-def still_draws(genctl: Run, whole: Path) -> None:
+def still_draws(genctl: RunGenctl, untrained_model: Path) -> None:
     """The next ordinary command works."""
-    assert genctl("sample", "--run", whole, "--n", 2, "--out", "next.png", "--quiet").code == 0
+    assert (
+        genctl("sample", "--run", untrained_model, "--n", 2, "--out", "next.png", "--quiet").code
+        == 0
+    )

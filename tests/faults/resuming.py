@@ -3,20 +3,27 @@
 import signal
 from pathlib import Path
 
-from tests.conftest import Finished
-from tests.support.life import Happening, Odometer, checkpoints, live, require_same, together
+from tests.conftest import Completed
+from tests.support.processes import (
+    Fault,
+    ImageCounter,
+    all_of,
+    checkpointed_images,
+    require_same,
+    run_training,
+)
 
 RUN = Path("runs") / "run"
 
 
-def killed(folder: Path, *more: str, every: int, happening: Happening) -> int | None:
+def train_until_killed(folder: Path, *more: str, every: int, fault: Fault) -> int | None:
     """Train until SIGKILL comes; None if the run was completed before.
 
     Returns:
         The images of the newest checkpoint, which is at most ``every`` images old.
     """
-    seen = Odometer()
-    done = live(folder, *more, happening=together(seen.watch, happening))
+    seen = ImageCounter()
+    done = run_training(folder, *more, fault=all_of(seen.watch, fault))
     if done.code == 0:
         return None
     assert (done.code, done.out) == (-signal.SIGKILL, ""), done.err
@@ -27,20 +34,20 @@ def killed(folder: Path, *more: str, every: int, happening: Happening) -> int | 
 
 def newest_checkpoint(folder: Path) -> int:
     """The images of the newest checkpoint; 0 where there is none."""
-    return max(map(int, checkpoints(folder / RUN)), default=0)
+    return max(map(int, checkpointed_images(folder / RUN)), default=0)
 
 
-def require_resumed(folder: Path, *more: str, reference: Path) -> Finished:
+def require_resumed(folder: Path, *more: str, reference: Path) -> Completed:
     """The same line goes on from the newest checkpoint, and ends with the reference's bits."""
     newest = newest_checkpoint(folder)
-    done = live(folder, *more)
+    done = run_training(folder, *more)
     assert done.code == 0, done.err
-    require_told(done, newest)
+    require_progress_told(done, newest)
     require_same(folder / RUN, reference)
     return done
 
 
-def require_told(done: Finished, newest: int) -> None:
+def require_progress_told(done: Completed, newest: int) -> None:
     """The run says where it begins, and that is all there is to say."""
     resuming = f"resuming {RUN} on cpu" in done.err and f" from {newest:,} images" in done.err
     beginning = f"training {RUN} on cpu" in done.err and not newest

@@ -13,8 +13,14 @@ from genctl.common import tensors
 from genctl.common.files import PREFIX
 from genctl.config import config
 from tests.faults.disk import killed_at, written_down
-from tests.faults.resuming import RUN, killed, require_resumed
-from tests.support.life import checkpoints, live, metrics, require_same, signalled
+from tests.faults.resuming import RUN, require_resumed, train_until_killed
+from tests.support.processes import (
+    checkpointed_images,
+    read_metrics,
+    require_same,
+    run_training,
+    signal_after_step,
+)
 
 EVERY = 96  # images from one checkpoint to the next
 SHORT = ("--set", "training.images=192", "--set", f"training.checkpoint_every={EVERY}",
@@ -32,9 +38,9 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was asked to stop half-way, went on, and was killed in its second part."""
     folder = tmp_path_factory.mktemp("half")
-    assert live(folder, *SHORT, happening=signalled(signal.SIGTERM, step=7)).code == 143
+    assert run_training(folder, *SHORT, fault=signal_after_step(signal.SIGTERM, step=7)).code == 143
     result = (folder / RUN / "result.json").read_bytes()
-    assert live(folder, *SHORT, happening=signalled(signal.SIGKILL, step=4)).code == -9
+    assert run_training(folder, *SHORT, fault=signal_after_step(signal.SIGKILL, step=4)).code == -9
     (folder / RUN / "result.json").write_bytes(result)  # killed before it was deleted
     for place in (folder / RUN, folder / RUN / "samples", folder / RUN / "checkpoints"):
         (place / f"{PREFIX}left").write_bytes(b"half a file")
@@ -50,7 +56,7 @@ def reference(new: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gone_through(start: Path, folder: Path) -> Path:
     """A copy of ``start`` in which the run was completed, and its moments were written down."""
     shutil.copytree(start, folder)
-    assert live(folder, *SHORT, happening=written_down(Path("moments"))).code == 0
+    assert run_training(folder, *SHORT, fault=written_down(Path("moments"))).code == 0
     return folder
 
 
@@ -70,7 +76,7 @@ def one_of_each_kind(moments: list[str]) -> list[int]:
 def kill_and_resume(number: int, start: Path, folder: Path, reference: Path) -> bool:
     """Go on from ``start``, killed at the ``number``-th moment; False if there were fewer."""
     shutil.copytree(start, folder)
-    newest = killed(folder, *SHORT, every=EVERY, happening=killed_at(number))
+    newest = train_until_killed(folder, *SHORT, every=EVERY, fault=killed_at(number))
     if newest is None:
         require_same(folder / RUN, reference / RUN)
         return False
@@ -143,8 +149,8 @@ def test_killed_at_every_moment_it_is_the_same_run(
 
 
 def test_the_half_run_has_something_to_throw_away(half: Path) -> None:
-    assert checkpoints(half / RUN) == ["96", "112"]
-    assert metrics(half / RUN)[-1]["images"] == 144
+    assert checkpointed_images(half / RUN) == ["96", "112"]
+    assert read_metrics(half / RUN)[-1]["images"] == 144
     assert len(list(half.rglob(f"{PREFIX}*"))) == 3
 
 

@@ -15,15 +15,15 @@ from genctl.training import session
 from genctl.training.early_stopping import Standing
 from genctl.training.state import State
 from tests.faults.resuming import RUN
-from tests.support.life import (
-    Happening,
-    differing,
-    live,
-    nothing,
+from tests.support.processes import (
+    Fault,
+    all_of,
+    differing_parts,
+    no_fault,
     outcome,
     require_same,
-    signalled,
-    together,
+    run_training,
+    signal_after_step,
 )
 
 SCORED = ("--set", "evaluation.every=96")
@@ -63,7 +63,7 @@ def scored() -> None:
     session._Part._scorer = lambda *_: FirstIsBest()  # type: ignore[assignment, method-assign]
 
 
-def without(part: str) -> Happening:
+def without(part: str) -> Fault:
     """Forget a part of the state whenever a checkpoint is read; the empty string is none."""
 
     def happen() -> None:
@@ -88,17 +88,17 @@ def without(part: str) -> Happening:
 def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What is left of a scored run that nothing happens to."""
     folder = tmp_path_factory.mktemp("scored")
-    assert live(folder, *SCORED, happening=scored).code == 0
+    assert run_training(folder, *SCORED, fault=scored).code == 0
     left = outcome(folder / RUN)
     assert left["metadata"]["standing"]["best_images"] == 96
     return left
 
 
-def resumed(folder: Path, happening: Happening) -> dict[str, Any]:
+def resumed(folder: Path, fault: Fault) -> dict[str, Any]:
     """What is left of the same run, stopped half-way and then resumed while something happens."""
-    stop = together(scored, signalled(signal.SIGTERM, step=STEP))
-    assert live(folder, *SCORED, happening=stop).code == 143
-    assert live(folder, *SCORED, happening=together(scored, happening)).code == 0
+    stop = all_of(scored, signal_after_step(signal.SIGTERM, step=STEP))
+    assert run_training(folder, *SCORED, fault=stop).code == 143
+    assert run_training(folder, *SCORED, fault=all_of(scored, fault)).code == 0
     return outcome(folder / RUN)
 
 
@@ -108,21 +108,21 @@ def test_without_any_part_of_the_state_it_is_another_run(
     part: str, reference: dict[str, Any], tmp_path: Path
 ) -> None:
     """No exit code and no message can tell a program what it forgot; the comparison must."""
-    assert differing(resumed(tmp_path, without(part)), reference)
+    assert differing_parts(resumed(tmp_path, without(part)), reference)
 
 
 @pytest.mark.fault("A5")
-@pytest.mark.parametrize("happening", [nothing, without("")])
+@pytest.mark.parametrize("fault", [no_fault, without("")])
 def test_with_all_of_them_it_is_the_same_run(
-    happening: Happening, reference: dict[str, Any], tmp_path: Path
+    fault: Fault, reference: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert differing(resumed(tmp_path, happening), reference) == []
+    assert differing_parts(resumed(tmp_path, fault), reference) == []
 
 
 def test_the_best_score_decides_which_model_is_kept(
     reference: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert "model" in differing(resumed(tmp_path, without("the best score")), reference)
+    assert "model" in differing_parts(resumed(tmp_path, without("the best score")), reference)
 
 
 # -- files that lack it ---------------------------------------------------------------------------
@@ -131,17 +131,17 @@ def test_the_best_score_decides_which_model_is_kept(
 @pytest.mark.fault("A5")
 @pytest.mark.parametrize("part", [*LEARNED, *COUNTED])
 def test_a_checkpoint_that_lacks_it_is_put_aside_for_the_one_before(
-    part: str, untouched: Path, tmp_path: Path
+    part: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     """A right digest does not make it whole: somebody wrote it like that."""
-    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=STEP)).code == 143
+    assert run_training(tmp_path, fault=signal_after_step(signal.SIGTERM, step=STEP)).code == 143
     newest = max((tmp_path / RUN / "checkpoints").iterdir())
     content, metadata, _ = tensors.read(newest, "checkpoint")
     metadata.pop(COUNTED.get(part, ""), None)
     lacking = {n: v for n, v in content.items() if not re.match(LEARNED.get(part, "$"), n)}
     tensors.write(newest, lacking, metadata)
     before = newest.read_bytes()
-    done = live(tmp_path)
+    done = run_training(tmp_path)
     assert done.code == 0
     (warning,) = [line for line in done.err.splitlines() if "warning" in line]
     assert f"genctl: warning: cannot use {newest.relative_to(tmp_path)}: " in warning
@@ -149,4 +149,4 @@ def test_a_checkpoint_that_lacks_it_is_put_aside_for_the_one_before(
     assert "going on from the checkpoint before it" in warning
     assert " from 256 images" in done.err
     assert newest.with_suffix(".damaged").read_bytes() == before
-    require_same(tmp_path / RUN, untouched)
+    require_same(tmp_path / RUN, uninterrupted_run)

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 
 from genctl.training.trainer import Trainer
-from tests.conftest import REPOSITORY, program
+from tests.conftest import REPOSITORY, run_genctl
 from tests.faults.disk import killed_when
-from tests.faults.resuming import RUN, killed, newest_checkpoint, require_resumed
-from tests.support.life import (
-    Happening,
+from tests.faults.resuming import RUN, newest_checkpoint, require_resumed, train_until_killed
+from tests.support.processes import (
+    Fault,
     after_step,
-    killed_after,
-    killed_at_replace,
-    live,
+    kill_after,
+    kill_at_replace,
     require_same,
-    signalled,
+    run_training,
+    signal_after_step,
 )
 
 EVERY = 128  # images from one checkpoint of a short run to the next
@@ -40,19 +40,19 @@ def kill(*_: Any) -> None:
 
 @pytest.mark.fault("A1")
 def test_killed_at_twenty_random_moments_it_is_the_same_run(
-    untouched: Path, tmp_path: Path
+    uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     chance, kills = random.Random(SEED), 0
     started = time.monotonic()
-    assert live(tmp_path / "timed").code == 0
+    assert run_training(tmp_path / "timed").code == 0
     seconds = time.monotonic() - started
     while kills < TRIALS:
         moment = chance.uniform(0, seconds)
         print(f"seed {SEED}: killed after {moment:.3f} of {seconds:.3f} s")
         folder = tmp_path / f"{moment}"
-        if killed(folder, every=EVERY, happening=killed_after(moment)) is None:
+        if train_until_killed(folder, every=EVERY, fault=kill_after(moment)) is None:
             continue  # it was faster than the one that was timed
-        require_resumed(folder, reference=untouched)
+        require_resumed(folder, reference=uninterrupted_run)
         kills += 1
 
 
@@ -66,7 +66,7 @@ EPOCHS = ("--set", "training.images=3200", "--set", "training.batch_size=64",
 def epochs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of more than two epochs that nothing happens to."""
     folder = tmp_path_factory.mktemp("epochs")
-    assert live(folder, *EPOCHS).code == 0
+    assert run_training(folder, *EPOCHS).code == 0
     return folder / RUN
 
 
@@ -88,23 +88,23 @@ SIX = {
 
 @pytest.mark.fault("A2")
 def test_killed_six_times_it_is_the_same_run(epochs: Path, tmp_path: Path) -> None:
-    for happening, newest in SIX.values():
-        assert killed(tmp_path, *EPOCHS, every=512, happening=happening) == newest
+    for fault, newest in SIX.values():
+        assert train_until_killed(tmp_path, *EPOCHS, every=512, fault=fault) == newest
     require_resumed(tmp_path, *EPOCHS, reference=epochs)
 
 
 @pytest.mark.fault("A2")
 def test_killed_at_one_file_after_another_it_is_the_same_run(
-    untouched: Path, tmp_path: Path
+    uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     chance, kills = random.Random(0), 0
     for _ in range(40):
-        happening = killed_at_replace(chance.randint(1, 9), done=chance.random() < 0.5)
-        if killed(tmp_path, every=EVERY, happening=happening) is None:
+        fault = kill_at_replace(chance.randint(1, 9), done=chance.random() < 0.5)
+        if train_until_killed(tmp_path, every=EVERY, fault=fault) is None:
             break
         kills += 1
     assert kills >= 3
-    require_same(tmp_path / RUN, untouched)
+    require_same(tmp_path / RUN, uninterrupted_run)
 
 
 # -- A4: before, between and after checkpoints ----------------------------------------------------
@@ -113,20 +113,20 @@ def test_killed_at_one_file_after_another_it_is_the_same_run(
 @pytest.mark.fault("A4")
 @pytest.mark.parametrize("file", [1, 2, 3, 5])
 def test_killed_at_its_first_files_it_begins_again(
-    file: int, untouched: Path, tmp_path: Path
+    file: int, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     for done in (False, True):
-        assert killed(tmp_path, every=EVERY, happening=killed_at_replace(file, done)) == 0
-    require_resumed(tmp_path, reference=untouched)
+        assert train_until_killed(tmp_path, every=EVERY, fault=kill_at_replace(file, done)) == 0
+    require_resumed(tmp_path, reference=uninterrupted_run)
 
 
 @pytest.mark.fault("A4")
 def test_killed_before_its_first_checkpoint_it_begins_again(
-    untouched: Path, tmp_path: Path
+    uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    happening = signalled(signal.SIGKILL, step=7)
-    assert killed(tmp_path, every=EVERY, happening=happening) == 0
-    assert f"training {RUN} on cpu" in require_resumed(tmp_path, reference=untouched).err
+    fault = signal_after_step(signal.SIGKILL, step=7)
+    assert train_until_killed(tmp_path, every=EVERY, fault=fault) == 0
+    assert f"training {RUN} on cpu" in require_resumed(tmp_path, reference=uninterrupted_run).err
 
 
 @pytest.mark.fault("A4")
@@ -136,15 +136,15 @@ def test_killed_in_every_step_around_the_end_of_an_epoch_it_is_the_same_run(
 ) -> None:
     images = {"images": 6 * batch, "batch_size": batch, "checkpoint_every": batch}
     words = [word for name, n in images.items() for word in ("--set", f"training.{name}={n}")]
-    assert live(tmp_path / "alone", *words).code == 0
+    assert run_training(tmp_path / "alone", *words).code == 0
     run = tmp_path / "killed"
     for step in range(1, 6):
         second = after_step(2, kill)  # saved after the first step of its part
-        assert killed(run, *words, every=batch, happening=second) == step * batch
+        assert train_until_killed(run, *words, every=batch, fault=second) == step * batch
     require_resumed(run, *words, reference=tmp_path / "alone" / RUN)
 
 
-ENDS: dict[str, tuple[Happening, str]] = {
+ENDS: dict[str, tuple[Fault, str]] = {
     "after the last save": (killed_when("after unlink", "256.safetensors"), "from 480 images"),
     "before the result": (killed_when("before replace", "result.json"), "from 480 images"),
     "after the result": (killed_when("after replace", "result.json"), "already complete"),
@@ -155,19 +155,19 @@ ENDS: dict[str, tuple[Happening, str]] = {
 @pytest.mark.fault("A4")
 @pytest.mark.parametrize("moment", ENDS)
 def test_killed_between_the_last_save_and_its_end_it_has_nothing_to_do_again(
-    moment: str, untouched: Path, tmp_path: Path
+    moment: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    happening, told = ENDS[moment]
-    assert killed(tmp_path, every=0, happening=happening) == 480
-    assert told in require_resumed(tmp_path, reference=untouched).err
+    fault, told = ENDS[moment]
+    assert train_until_killed(tmp_path, every=0, fault=fault) == 480
+    assert told in require_resumed(tmp_path, reference=uninterrupted_run).err
 
 
 @pytest.mark.fault("A4")
 def test_a_finished_run_answers_at_once_and_touches_nothing(tmp_path: Path) -> None:
-    first = live(tmp_path)
+    first = run_training(tmp_path)
     runs = tmp_path / "runs"
     times = {path: path.stat().st_mtime_ns for path in (runs, *runs.rglob("*"))}
-    again = live(tmp_path)
+    again = run_training(tmp_path)
     assert again.code == 0
     assert "already complete" in again.err
     assert again.json == first.json
@@ -207,7 +207,7 @@ def logged(folder: Path) -> list[dict[str, Any]]:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     """The preset tiny, which nothing happens to, and the seconds that it takes."""
     folder, started = tmp_path_factory.mktemp("alone"), time.monotonic()
-    assert program(*LINE, cwd=folder).code == 0
+    assert run_genctl(*LINE, cwd=folder).code == 0
     return folder / RUN, time.monotonic() - started
 
 
@@ -231,7 +231,7 @@ def test_a_process_killed_at_twenty_random_moments_is_the_same_run(
         assert process.wait() == -signal.SIGKILL
         seen = max((record["images"] for record in logged(folder)), default=0)
         assert seen - newest_checkpoint(folder) <= 640
-        assert program(*LINE, cwd=folder).code == 0
+        assert run_genctl(*LINE, cwd=folder).code == 0
         require_same(folder / RUN, reference)
         kills += 1
 
@@ -243,5 +243,5 @@ def test_a_process_killed_six_times_is_the_same_run(
 ) -> None:
     for lines in (1, 4, 1, 3, 5, 2):
         assert killed_at_line(lines, tmp_path) == -signal.SIGKILL
-    assert program(*LINE, cwd=tmp_path).code == 0
+    assert run_genctl(*LINE, cwd=tmp_path).code == 0
     require_same(tmp_path / RUN, alone[0])

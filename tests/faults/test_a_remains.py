@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.faults.resuming import RUN, killed, require_resumed
-from tests.support.life import after_step, live, together
+from tests.faults.resuming import RUN, require_resumed, train_until_killed
+from tests.support.processes import after_step, all_of, run_training
 
 BENCH = REPOSITORY / "genctl" / "bench"  # what genctl is compared with may load as it likes
 SOURCES = sorted(set((REPOSITORY / "genctl").rglob("*.py")) - set(BENCH.rglob("*.py")))
@@ -39,13 +39,16 @@ def nobody_is_left_of(folder: Path) -> bool:
 @pytest.mark.fault("A6")
 @pytest.mark.parametrize("step", [1, 11, 16])  # 16: the last one before a checkpoint
 def test_a_killed_run_leaves_no_process_and_no_lock_and_no_scratch(
-    step: int, untouched: Path, tmp_path: Path
+    step: int, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     kill = after_step(step, lambda _: os.kill(os.getpid(), signal.SIGKILL))
-    assert killed(tmp_path, every=128, happening=together(in_a_world_of_its_own, kill)) is not None
+    assert (
+        train_until_killed(tmp_path, every=128, fault=all_of(in_a_world_of_its_own, kill))
+        is not None
+    )
     assert nobody_is_left_of(tmp_path)
     assert list((tmp_path / "scratch").iterdir()) == []
-    require_resumed(tmp_path, reference=untouched)  # at once: the lock was free
+    require_resumed(tmp_path, reference=uninterrupted_run)  # at once: the lock was free
 
 
 def children() -> list[str]:
@@ -70,7 +73,7 @@ def open_files() -> set[str]:
 def test_while_it_trains_a_run_is_one_process_with_files_in_its_folder(tmp_path: Path) -> None:
     """There are no workers that could be orphaned: all data lies in the process itself."""
 
-    def happening() -> None:
+    def fault() -> None:
         shared, files = shared_memory(), open_files()
 
         def look(_: object) -> None:
@@ -80,7 +83,7 @@ def test_while_it_trains_a_run_is_one_process_with_files_in_its_folder(tmp_path:
         run = Path(RUN).resolve()
         after_step(11, look)()
 
-    assert live(tmp_path, happening=happening).code == 0
+    assert run_training(tmp_path, fault=fault).code == 0
     assert (tmp_path / "seen").read_text() == "[] set() []"
 
 

@@ -9,10 +9,10 @@ import torch
 
 from genctl.evaluation import lessons
 from genctl.inference import code_map, encoding, run_sheet, sampling
-from tests.conftest import Finished
+from tests.conftest import Completed
 from tests.faults.refusal import contents, made
-from tests.faults.stopped import require_clean, require_told
-from tests.support.life import Happening, called, forked, receive
+from tests.faults.stopped import require_interrupted, require_no_partial_files
+from tests.support.processes import Fault, on_call, run_forked, send_signals
 
 SAMPLE = ("sample", "--run", "run", "--n", "8", "--batch-size", "3", "--out")
 COMMANDS = {
@@ -28,17 +28,17 @@ COMMANDS = {
 }
 
 
-def require_stopped(what: str, number: int, happening: Happening, desk: Path) -> None:
+def require_stopped(what: str, number: int, fault: Fault, work_folder: Path) -> None:
     """The command leaves at once and leaves nothing; the same line then does its work."""
-    before = contents(desk)
-    done = forked(desk, [*COMMANDS[what], "--json"], happening)
-    require_told(done, 128 + number, "no file was left half written")
+    before = contents(work_folder)
+    done = run_forked(work_folder, [*COMMANDS[what], "--json"], fault)
+    require_interrupted(done, 128 + number, "no file was left half written")
     assert done.json["status"] == "interrupted"
-    assert made(before, desk) == set()
-    require_clean(desk)
-    again: Finished = forked(desk, list(COMMANDS[what]))
+    assert made(before, work_folder) == set()
+    require_no_partial_files(work_folder)
+    again: Completed = run_forked(work_folder, list(COMMANDS[what]))
     assert again.code == 0, again.err
-    assert made(before, desk) != set()
+    assert made(before, work_folder) != set()
 
 
 AT_WORK = {  # a function that the command calls, and which of its calls
@@ -54,36 +54,40 @@ AT_WORK = {  # a function that the command calls, and which of its calls
 }
 
 
-def at_work(what: str, number: int) -> Happening:
+def at_work(what: str, number: int) -> Fault:
     owner, name, call = AT_WORK[what]
-    return called(owner, name, receive(number), call)
+    return on_call(owner, name, send_signals(number), call)
 
 
 @pytest.mark.fault("B1")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("what", [name for name in AT_WORK if name != "export"])
 def test_a_command_that_is_stopped_at_work_leaves_nothing(
-    what: str, number: int, desk: Path
+    what: str, number: int, work_folder: Path
 ) -> None:
-    require_stopped(what, number, at_work(what, number), desk)
+    require_stopped(what, number, at_work(what, number), work_folder)
 
 
 @pytest.mark.fault("B1")
 @pytest.mark.parametrize("what", [name for name in COMMANDS if name not in ("export", "map")])
-def test_a_command_that_is_stopped_amid_writing_leaves_nothing(what: str, desk: Path) -> None:
-    require_stopped(what, signal.SIGTERM, called(os, "fsync", receive(signal.SIGTERM)), desk)
+def test_a_command_that_is_stopped_amid_writing_leaves_nothing(
+    what: str, work_folder: Path
+) -> None:
+    require_stopped(
+        what, signal.SIGTERM, on_call(os, "fsync", send_signals(signal.SIGTERM)), work_folder
+    )
 
 
-def test_an_export_that_is_stopped_leaves_nothing(desk: Path) -> None:
+def test_an_export_that_is_stopped_leaves_nothing(work_folder: Path) -> None:
     pytest.importorskip("onnxruntime", reason="needs `pip install .[onnx]`")
-    require_stopped("export", signal.SIGINT, at_work("export", signal.SIGINT), desk)
-    assert sorted(path.name for path in (desk / "onnx").iterdir()) == [
+    require_stopped("export", signal.SIGINT, at_work("export", signal.SIGINT), work_folder)
+    assert sorted(path.name for path in (work_folder / "onnx").iterdir()) == [
         "encoder.onnx", "generator.onnx",
     ]  # fmt: skip
 
 
 @pytest.mark.fault("B1")
-def test_a_folder_that_was_empty_before_is_empty_after(desk: Path) -> None:
-    (desk / "new" / "pictures").mkdir(parents=True)
-    require_stopped("pictures", signal.SIGTERM, at_work("pictures", signal.SIGTERM), desk)
-    assert (desk / "new" / "pictures").is_dir()
+def test_a_folder_that_was_empty_before_is_empty_after(work_folder: Path) -> None:
+    (work_folder / "new" / "pictures").mkdir(parents=True)
+    require_stopped("pictures", signal.SIGTERM, at_work("pictures", signal.SIGTERM), work_folder)
+    assert (work_folder / "new" / "pictures").is_dir()

@@ -24,43 +24,43 @@ from genctl.runs import model_file
 from genctl.runs.run import Run
 from genctl.training import checkpoint, session
 from genctl.training.trainer import Trainer
-from tests.conftest import REPOSITORY, Finished, program
+from tests.conftest import REPOSITORY, Completed, run_genctl
 from tests.faults.mirror import Mirrors, mirrors, small_set
 from tests.faults.refusal import contents
 from tests.faults.stopped import (
+    MAX_SECONDS,
     RUN,
-    SOON,
-    loading,
-    require_clean,
+    children_cpu_seconds,
+    require_interrupted,
+    require_no_partial_files,
     require_no_traceback,
-    require_reference,
-    require_told,
-    spent,
+    require_same_after_resuming,
+    run_signalled_at_import,
 )
-from tests.support.life import (
+from tests.support.processes import (
     SCORED,
     after_step,
-    arguments,
-    begun,
-    called,
-    checkpoints,
-    differing,
-    ended,
-    forked,
-    live,
+    checkpointed_images,
+    differing_parts,
+    on_call,
     outcome,
-    receive,
-    signalled,
+    run_forked,
+    run_training,
+    send_signals,
+    signal_after_step,
+    start_forked,
+    train_arguments,
+    wait_for,
 )
 
-TERMINATE = receive(signal.SIGTERM)
+TERMINATE = send_signals(signal.SIGTERM)
 
 
-def soon(folder: Path, words: list[str], happening: Any) -> Finished:
+def soon(folder: Path, words: list[str], fault: Any) -> Completed:
     """Run something that a signal happens to."""
-    before = spent()
-    done = forked(folder, words, happening)
-    assert spent() - before < SOON
+    before = children_cpu_seconds()
+    done = run_forked(folder, words, fault)
+    assert children_cpu_seconds() - before < MAX_SECONDS
     return done
 
 
@@ -73,52 +73,54 @@ def soon(folder: Path, words: list[str], happening: Any) -> Finished:
 )
 def test_while_the_program_is_loaded_it_leaves_without_a_trace(module: str, tmp_path: Path) -> None:
     number = signal.SIGINT if module == "torch.nn" else signal.SIGTERM
-    done = loading(module, number, arguments(), tmp_path)
-    require_told(done, 128 + number, "no file was left half written")
+    done = run_signalled_at_import(module, number, train_arguments(), tmp_path)
+    require_interrupted(done, 128 + number, "no file was left half written")
     assert contents(tmp_path) == {}  # so the next one is a first run
 
 
 BEFORE = {
-    "while the device is chosen": called(session, "choose_device", TERMINATE),
-    "while the folder is made": called(files, "make_folder", TERMINATE, 2),
-    "while the lock is taken": called(os, "fsync", TERMINATE),
-    "while the config is written": called(os, "fsync", TERMINATE, 3),
-    "while the data is read": called(Digits, "load", TERMINATE, 2),
-    "while the networks are built": called(session, "Model", TERMINATE),
-    "while the checkpoint is read": called(session, "resume", TERMINATE),
-    "while the environment is noted": called(Run, "write_environment", TERMINATE),
-    "while the curves are opened": called(session, "TensorBoard", TERMINATE),
-    "while the end is rehearsed": called(Trainer, "rehearse", TERMINATE),
-    "amid the rehearsal": called(SampleGrid, "render", TERMINATE),
+    "while the device is chosen": on_call(session, "choose_device", TERMINATE),
+    "while the folder is made": on_call(files, "make_folder", TERMINATE, 2),
+    "while the lock is taken": on_call(os, "fsync", TERMINATE),
+    "while the config is written": on_call(os, "fsync", TERMINATE, 3),
+    "while the data is read": on_call(Digits, "load", TERMINATE, 2),
+    "while the networks are built": on_call(session, "Model", TERMINATE),
+    "while the checkpoint is read": on_call(session, "resume", TERMINATE),
+    "while the environment is noted": on_call(Run, "write_environment", TERMINATE),
+    "while the curves are opened": on_call(session, "TensorBoard", TERMINATE),
+    "while the end is rehearsed": on_call(Trainer, "rehearse", TERMINATE),
+    "amid the rehearsal": on_call(SampleGrid, "render", TERMINATE),
 }
 
 
 @pytest.mark.fault("B1")
 @pytest.mark.parametrize("moment", BEFORE)
 def test_before_the_first_step_a_run_leaves_at_once(
-    moment: str, untouched: Path, tmp_path: Path
+    moment: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     more = ("--max-time", "1000000") if "rehears" in moment else ()
-    done = soon(tmp_path, arguments(*more), BEFORE[moment])
-    require_told(done, 143, ": no")  # "nothing was trained yet", "no file was left half written"
+    done = soon(tmp_path, train_arguments(*more), BEFORE[moment])
+    require_interrupted(
+        done, 143, ": no"
+    )  # "nothing was trained yet", "no file was left half written"
     assert done.json["status"] == "interrupted"
     assert done.json["exit_code"] == 143
-    require_clean(tmp_path)
-    assert checkpoints(tmp_path / RUN) == []
-    require_reference(tmp_path, untouched)
+    require_no_partial_files(tmp_path)
+    assert checkpointed_images(tmp_path / RUN) == []
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("B1")
 @pytest.mark.parametrize("moment", ["while the data is read", "while the checkpoint is read"])
 def test_a_run_that_goes_on_keeps_the_checkpoint_it_goes_on_from(
-    moment: str, untouched: Path, tmp_path: Path
+    moment: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=11)).code == 143
-    done = soon(tmp_path, arguments(), BEFORE[moment])
-    require_told(done, 143, "checkpoint at 176 images")
+    assert run_training(tmp_path, fault=signal_after_step(signal.SIGTERM, step=11)).code == 143
+    done = soon(tmp_path, train_arguments(), BEFORE[moment])
+    require_interrupted(done, 143, "checkpoint at 176 images")
     assert (done.json["status"], done.json["images"]) == ("interrupted", 176)
-    assert checkpoints(tmp_path / RUN) == ["128", "176"]
-    require_reference(tmp_path, untouched)
+    assert checkpointed_images(tmp_path / RUN) == ["128", "176"]
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.fixture
@@ -132,80 +134,80 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirrors]:
 def test_while_data_is_downloaded_it_leaves_at_once_and_keeps_no_half_of_it(
     served: Mirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = arguments("--set", "data.kind=kmnist", "--set", "data.root=data")
-    assert forked(tmp_path / "alone", words).code == 0
+    words = train_arguments("--set", "data.kind=kmnist", "--set", "data.root=data")
+    assert run_forked(tmp_path / "alone", words).code == 0
     monkeypatch.setattr(datasets.KMNIST, "mirrors", [served.url("slow")])
-    pid = begun(tmp_path / "stopped", words)
+    pid = start_forked(tmp_path / "stopped", words)
     assert served.begun.wait(60)
     started = time.monotonic()
     os.kill(pid, signal.SIGTERM)
-    done = ended(tmp_path / "stopped", pid)
-    assert time.monotonic() - started < SOON
-    require_told(done, 143, "nothing was trained yet")
+    done = wait_for(tmp_path / "stopped", pid)
+    assert time.monotonic() - started < MAX_SECONDS
+    require_interrupted(done, 143, "nothing was trained yet")
     left = [path.name for path in (tmp_path / "stopped" / "data").rglob("*")]
     assert left == [".genctl-download.lock"]
     monkeypatch.setattr(datasets.KMNIST, "mirrors", [served.url("good")])
-    assert forked(tmp_path / "stopped", words).code == 0
+    assert run_forked(tmp_path / "stopped", words).code == 0
     ends = [outcome(tmp_path / name / RUN) for name in ("alone", "stopped")]
-    assert differing(*ends) == []
+    assert differing_parts(*ends) == []
 
 
 # -- from the first step on -----------------------------------------------------------------------
 
 DURING = {
-    "in the first step": (called(NonSaturating, "terms", TERMINATE), 16),
-    "amid a step": (called(NonSaturating, "terms", TERMINATE, 22), 176),
-    "after a step": (signalled(signal.SIGTERM, step=11), 176),
-    "while metrics are written": (called(Run, "log", TERMINATE, 2), 96),
-    "while the grid is drawn": (called(SampleGrid, "render", TERMINATE, 2), 256),
-    "while the model is written": (called(model_file, "write", TERMINATE, 2), 256),
-    "while a checkpoint is written": (called(checkpoint.State, "save", TERMINATE, 2), 256),
-    "while old checkpoints are dropped": (called(Run, "prune", TERMINATE, 2), 256),
-    "in the last step": (called(NonSaturating, "terms", TERMINATE, 60), 480),
+    "in the first step": (on_call(NonSaturating, "terms", TERMINATE), 16),
+    "amid a step": (on_call(NonSaturating, "terms", TERMINATE, 22), 176),
+    "after a step": (signal_after_step(signal.SIGTERM, step=11), 176),
+    "while metrics are written": (on_call(Run, "log", TERMINATE, 2), 96),
+    "while the grid is drawn": (on_call(SampleGrid, "render", TERMINATE, 2), 256),
+    "while the model is written": (on_call(model_file, "write", TERMINATE, 2), 256),
+    "while a checkpoint is written": (on_call(checkpoint.State, "save", TERMINATE, 2), 256),
+    "while old checkpoints are dropped": (on_call(Run, "prune", TERMINATE, 2), 256),
+    "in the last step": (on_call(NonSaturating, "terms", TERMINATE, 60), 480),
 }
 
 
 @pytest.mark.fault("B1")
 @pytest.mark.parametrize("moment", DURING)
 def test_a_run_leaves_a_checkpoint_of_the_very_step(
-    moment: str, untouched: Path, tmp_path: Path
+    moment: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    happening, images = DURING[moment]
-    done = soon(tmp_path, arguments(), happening)
-    require_told(done, 143, f"checkpoint at {images} images")
+    fault, images = DURING[moment]
+    done = soon(tmp_path, train_arguments(), fault)
+    require_interrupted(done, 143, f"checkpoint at {images} images")
     assert (done.json["status"], done.json["images"]) == ("interrupted", images)
     run = tmp_path / RUN
-    assert checkpoints(run)[-1] == str(images)
+    assert checkpointed_images(run)[-1] == str(images)
     assert Run(run).status() == "interrupted"
     assert (run / "model.safetensors").exists()  # whoever wants to look may draw
-    require_clean(tmp_path)
-    require_reference(tmp_path, untouched)
+    require_no_partial_files(tmp_path)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("B1")
 @pytest.mark.parametrize("file", [1, 2, 3])
 def test_amid_the_files_of_a_save_it_finishes_them_first(
-    file: int, untouched: Path, tmp_path: Path
+    file: int, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    def happening() -> None:
-        after_step(8, lambda _: called(os, "fsync", TERMINATE, 2 * file - 1)())()
+    def fault() -> None:
+        after_step(8, lambda _: on_call(os, "fsync", TERMINATE, 2 * file - 1)())()
 
-    done = soon(tmp_path, arguments(), happening)
-    require_told(done, 143, "checkpoint at 128 images")
-    require_clean(tmp_path)
-    require_reference(tmp_path, untouched)
+    done = soon(tmp_path, train_arguments(), fault)
+    require_interrupted(done, 143, "checkpoint at 128 images")
+    require_no_partial_files(tmp_path)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("B1")
 def test_asked_for_while_its_last_files_are_written_it_is_complete(
-    untouched: Path, tmp_path: Path
+    uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     """Nothing is left to go on with, so the answer is that of a run that was not disturbed."""
-    done = soon(tmp_path, arguments(), called(checkpoint.State, "save", TERMINATE, 4))
+    done = soon(tmp_path, train_arguments(), on_call(checkpoint.State, "save", TERMINATE, 4))
     assert done.code == 0, done.err
     assert done.json["status"] == "complete"
-    assert differing(outcome(tmp_path / RUN), outcome(untouched)) == []
-    assert "already complete" in live(tmp_path).err
+    assert differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run)) == []
+    assert "already complete" in run_training(tmp_path).err
 
 
 # -- scores ---------------------------------------------------------------------------------------
@@ -225,7 +227,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory, lessons_cut: pytest.MonkeyP
     """A run with scores that nothing happened to, and its judge."""
     folder = tmp_path_factory.mktemp("scored")
     lessons_cut.setenv("GENCTL_CACHE", str(folder / "cache"))
-    done = forked(folder, arguments(settings=SCORED))
+    done = run_forked(folder, train_arguments(settings=SCORED))
     assert done.code == 0, done.err
     return folder
 
@@ -238,13 +240,13 @@ def test_while_a_judge_is_trained_it_leaves_at_once(
 
     def amid_lessons_that_take_minutes() -> None:
         lessons.MIN_LOOKS = 10_000_000
-        called(lessons, "_batch", TERMINATE, 3)()
+        on_call(lessons, "_batch", TERMINATE, 3)()
 
-    done = soon(tmp_path, arguments(settings=SCORED), amid_lessons_that_take_minutes)
-    require_told(done, 143, "nothing was trained yet")
+    done = soon(tmp_path, train_arguments(settings=SCORED), amid_lessons_that_take_minutes)
+    require_interrupted(done, 143, "nothing was trained yet")
     assert list((tmp_path / "cache").rglob("*.safetensors")) == []
-    assert forked(tmp_path, arguments(settings=SCORED)).code == 0
-    assert differing(outcome(tmp_path / RUN), outcome(scored / RUN)) == []
+    assert run_forked(tmp_path, train_arguments(settings=SCORED)).code == 0
+    assert differing_parts(outcome(tmp_path / RUN), outcome(scored / RUN)) == []
 
 
 @pytest.mark.fault("B1")
@@ -252,10 +254,12 @@ def test_while_a_judge_is_trained_it_leaves_at_once(
 def test_while_samples_are_scored_it_leaves_a_checkpoint_and_the_score(
     call: int, scored: Path, tmp_path: Path
 ) -> None:
-    done = soon(tmp_path, arguments(settings=SCORED), called(Scorer, "score", TERMINATE, call))
-    require_told(done, 143, f"checkpoint at {96 * call} images")
-    assert forked(tmp_path, arguments(settings=SCORED)).code == 0
-    assert differing(outcome(tmp_path / RUN), outcome(scored / RUN)) == []
+    done = soon(
+        tmp_path, train_arguments(settings=SCORED), on_call(Scorer, "score", TERMINATE, call)
+    )
+    require_interrupted(done, 143, f"checkpoint at {96 * call} images")
+    assert run_forked(tmp_path, train_arguments(settings=SCORED)).code == 0
+    assert differing_parts(outcome(tmp_path / RUN), outcome(scored / RUN)) == []
 
 
 # -- at any moment --------------------------------------------------------------------------------
@@ -264,29 +268,29 @@ def test_while_samples_are_scored_it_leaves_a_checkpoint_and_the_score(
 @pytest.mark.slow
 @pytest.mark.fault("B1")
 def test_at_random_moments_of_a_real_process_it_stops_and_goes_on(
-    untouched: Path, tmp_path: Path
+    uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     chance = random.Random(0)
     started = time.monotonic()
-    assert program(*arguments(), cwd=tmp_path).code == 0
+    assert run_genctl(*train_arguments(), cwd=tmp_path).code == 0
     wall = time.monotonic() - started
     for trial in range(12):
         folder, moment = tmp_path / str(trial), chance.uniform(0.1, wall)
         folder.mkdir()
         process = subprocess.Popen(
-            [sys.executable, "-m", "genctl", *arguments()], cwd=folder, text=True,
+            [sys.executable, "-m", "genctl", *train_arguments()], cwd=folder, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         )  # fmt: skip
         time.sleep(moment)  # the moment itself is what is tried
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=4 * SOON)  # the machine may be crowded
-        done = Finished(process.returncode, out, err)
+        out, err = process.communicate(timeout=4 * MAX_SECONDS)  # the machine may be crowded
+        done = Completed(process.returncode, out, err)
         # -15 and no word: before genctl's first line, or when all is over.
         assert done.code in (143, -signal.SIGTERM, 0), (trial, moment, err)
         require_no_traceback(done)
-        require_clean(folder)
-        require_reference(folder, untouched)
+        require_no_partial_files(folder)
+        require_same_after_resuming(folder, uninterrupted_run)
 
 
 @pytest.mark.fault("B1")
@@ -300,7 +304,7 @@ def test_a_signal_amid_a_destructor_is_not_lost(tmp_path: Path) -> None:
     def vanish() -> None:
         Vanishing()
 
-    done = forked(tmp_path, arguments(), called(session, "load_data", vanish))
+    done = run_forked(tmp_path, train_arguments(), on_call(session, "load_data", vanish))
     assert done.code == 143
     require_no_traceback(done)
-    assert checkpoints(tmp_path / RUN) == []  # it was not only remembered
+    assert checkpointed_images(tmp_path / RUN) == []  # it was not only remembered

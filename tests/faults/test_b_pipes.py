@@ -12,10 +12,16 @@ import pytest
 
 from genctl.cli.streams import Unminded
 from genctl.evaluation import evaluate as evaluating
-from tests.conftest import REPOSITORY, Finished
+from tests.conftest import REPOSITORY, Completed
 from tests.faults.mirror import mirrors, small_set
-from tests.faults.stopped import RUN, require_clean, require_no_traceback
-from tests.support.life import arguments, differing, forked, live, outcome
+from tests.faults.stopped import RUN, require_no_partial_files, require_no_traceback
+from tests.support.processes import (
+    differing_parts,
+    outcome,
+    run_forked,
+    run_training,
+    train_arguments,
+)
 
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a full device")
 
@@ -51,31 +57,31 @@ Way = Callable[[str], None]
 @pytest.mark.parametrize("streams", [("stdout",), ("stderr",), BOTH])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_that_nobody_listens_to_ends_as_any_other(
-    way: Way, streams: tuple[str, ...], untouched: Path, tmp_path: Path
+    way: Way, streams: tuple[str, ...], uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    def happening() -> None:
+    def fault() -> None:
         for name in streams:
             way(name)
 
-    done = live(tmp_path, happening=happening)
+    done = run_training(tmp_path, fault=fault)
     assert done.code == 0, done.err
     require_no_traceback(done)
     if way is full and streams == ("stdout",):
         assert "genctl: warning: cannot write to stdout: No space left on device" in done.err
-    assert differing(outcome(tmp_path / RUN), outcome(untouched)) == []
-    require_clean(tmp_path)
-    again = live(tmp_path)  # what was not read is still there to be read
+    assert differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run)) == []
+    require_no_partial_files(tmp_path)
+    again = run_training(tmp_path)  # what was not read is still there to be read
     assert again.json["status"] == "complete"
 
 
 @pytest.mark.fault("B4")
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_that_fails_unheard_keeps_its_code(way: Way, tmp_path: Path) -> None:
-    def happening() -> None:
+    def fault() -> None:
         for name in BOTH:
             way(name)
 
-    assert live(tmp_path, "--set", "training.images=0", happening=happening).code == 2
+    assert run_training(tmp_path, "--set", "training.images=0", fault=fault).code == 2
 
 
 @pytest.mark.fault("B4")
@@ -83,9 +89,9 @@ def test_a_download_whose_progress_nobody_reads_is_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its bar is torchvision's, for which a stream that fails is a mirror that fails."""
-    words = arguments("--set", "data.kind=kmnist", "--set", "data.root=data")
+    words = train_arguments("--set", "data.kind=kmnist", "--set", "data.root=data")
     with mirrors(small_set(), monkeypatch):
-        assert forked(tmp_path, words, lambda: unread("stderr")).code == 0
+        assert run_forked(tmp_path, words, lambda: unread("stderr")).code == 0
 
 
 @pytest.mark.fault("B4")
@@ -94,49 +100,51 @@ def test_a_download_whose_progress_nobody_reads_is_finished(
     [(unread, 141), (closed, 0), pytest.param(full, 74, marks=full_device)],
 )
 def test_samples_whose_path_nobody_reads_are_drawn(
-    way: Way, code: int, whole: Path, tmp_path: Path
+    way: Way, code: int, untrained_model: Path, tmp_path: Path
 ) -> None:
     """141 is what the shell's own tools leave with; the picture is there by then."""
-    words = ["sample", "--run", str(whole), "--n", "2", "--json"]
-    assert forked(tmp_path, [*words, "--out", "heard.png"]).code == 0
-    done = forked(tmp_path, [*words, "--out", "unheard.png"], lambda: way("stdout"))
+    words = ["sample", "--run", str(untrained_model), "--n", "2", "--json"]
+    assert run_forked(tmp_path, [*words, "--out", "heard.png"]).code == 0
+    done = run_forked(tmp_path, [*words, "--out", "unheard.png"], lambda: way("stdout"))
     assert done.code == code, done.err
     require_no_traceback(done)
     names = [tmp_path / f"{name}.png" for name in ("heard", "unheard")]
     assert names[0].read_bytes() == names[1].read_bytes()
-    require_clean(tmp_path)
+    require_no_partial_files(tmp_path)
 
 
 @pytest.mark.fault("B4")
 @pytest.mark.parametrize("way", WAYS)
-def test_no_command_minds_whether_people_listen(way: Way, whole: Path, tmp_path: Path) -> None:
+def test_no_command_minds_whether_people_listen(
+    way: Way, untrained_model: Path, tmp_path: Path
+) -> None:
     lines = {
-        "sample": ["sample", "--run", str(whole), "--n", "2", "--out", "a.png"],
-        "encode": ["encode", "digits:test[0:3]", "--run", str(whole)],
+        "sample": ["sample", "--run", str(untrained_model), "--n", "2", "--out", "a.png"],
+        "encode": ["encode", "digits:test[0:3]", "--run", str(untrained_model)],
         "runs": ["runs"],
         "configs": ["configs", "check", "tiny"],
     }
     for name, words in lines.items():
-        assert forked(tmp_path, words, lambda: way("stderr")).code == 0, name
+        assert run_forked(tmp_path, words, lambda: way("stderr")).code == 0, name
 
 
 @pytest.mark.fault("B4")
-def test_scores_that_nobody_reads_are_kept_quietly(whole: Path, tmp_path: Path) -> None:
+def test_scores_that_nobody_reads_are_kept_quietly(untrained_model: Path, tmp_path: Path) -> None:
     """The table is drawn by rich, which would leave with 1."""
     known = {"run": "r", "n": 1, "against": "train", "seeds": 1, "scores": {"fid": 1.0},
              "std": {}, "real": {}, "warnings": []}  # fmt: skip
 
     def prepared(way: Way) -> Callable[[], None]:
-        def happening() -> None:
+        def fault() -> None:
             evaluating.evaluate = lambda *words: known
             evaluating.keep = lambda *words: None
             way("stdout")
 
-        return happening
+        return fault
 
-    words = ["evaluate", "--run", str(whole)]
-    assert forked(tmp_path, words, prepared(unread)).code == 141
-    assert forked(tmp_path, words, prepared(lambda name: None)).out.startswith("r: 1 samples")
+    words = ["evaluate", "--run", str(untrained_model)]
+    assert run_forked(tmp_path, words, prepared(unread)).code == 141
+    assert run_forked(tmp_path, words, prepared(lambda name: None)).out.startswith("r: 1 samples")
 
 
 @full_device
@@ -153,7 +161,7 @@ def test_words_that_were_held_back_are_dropped_too() -> None:
 # -- as a shell does it ---------------------------------------------------------------------------
 
 
-def shell(line: str, folder: Path) -> Finished:
+def shell(line: str, folder: Path) -> Completed:
     """Run a line of bash in which ``genctl`` is this one; its code is that of genctl."""
     done = subprocess.run(
         ["bash", "-c", f'genctl() {{ "{sys.executable}" -m genctl "$@"; }}; {line}; '
@@ -161,17 +169,17 @@ def shell(line: str, folder: Path) -> Finished:
         capture_output=True, text=True, cwd=folder, check=True, timeout=120,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip
-    return Finished(int((folder / "code").read_text()), done.stdout, done.stderr)
+    return Completed(int((folder / "code").read_text()), done.stdout, done.stderr)
 
 
 @pytest.mark.fault("B4")
-def test_head_ends_neither_a_run_nor_a_sample(untouched: Path, tmp_path: Path) -> None:
-    words = shlex.join(arguments())
+def test_head_ends_neither_a_run_nor_a_sample(uninterrupted_run: Path, tmp_path: Path) -> None:
+    words = shlex.join(train_arguments())
     done = shell(f"genctl {words} 2>&1 | head -1", tmp_path)
     assert done.code == 0
     assert done.out.startswith("training runs/run on ")
     require_no_traceback(done)
-    assert differing(outcome(tmp_path / RUN), outcome(untouched)) == []
+    assert differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run)) == []
     for line, code in (
         ("genctl sample --json | head -1", 0),  # it is one line, which was read
         ("genctl sample --out /dev/stdout | true", 141),

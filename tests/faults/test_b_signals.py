@@ -13,18 +13,24 @@ from genctl.common import tensors
 from genctl.common.files import PREFIX
 from genctl.training import checkpoint, session
 from genctl.training.trainer import Trainer
-from tests.conftest import Finished
-from tests.faults.stopped import RUN, loading, require_no_traceback, require_reference, require_told
-from tests.support.life import (
+from tests.conftest import Completed
+from tests.faults.stopped import (
+    RUN,
+    require_interrupted,
+    require_no_traceback,
+    require_same_after_resuming,
+    run_signalled_at_import,
+)
+from tests.support.processes import (
     after_step,
-    arguments,
-    called,
-    checkpoints,
-    differing,
-    live,
+    checkpointed_images,
+    differing_parts,
+    on_call,
     outcome,
-    receive,
-    signalled,
+    run_training,
+    send_signals,
+    signal_after_step,
+    train_arguments,
 )
 
 # -- B2: once, twice, and of each kind -------------------------------------------------------------
@@ -35,16 +41,16 @@ from tests.support.life import (
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 )
 def test_each_signal_has_its_code_and_leaves_a_checkpoint(
-    number: int, code: int, untouched: Path, tmp_path: Path
+    number: int, code: int, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    done = live(tmp_path, happening=signalled(number, step=11))
-    require_told(done, code, f"by {signal.Signals(number).name}: checkpoint at 176 images")
+    done = run_training(tmp_path, fault=signal_after_step(number, step=11))
+    require_interrupted(done, code, f"by {signal.Signals(number).name}: checkpoint at 176 images")
     assert done.json["exit_code"] == code
-    assert checkpoints(tmp_path / RUN) == ["128", "176"]
-    require_reference(tmp_path, untouched)
+    assert checkpointed_images(tmp_path / RUN) == ["128", "176"]
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
-def require_untorn(done: Finished, folder: Path) -> None:
+def require_untorn(done: Completed, folder: Path) -> None:
     """It left at once, with nothing finished and nothing half written where it would be used."""
     assert done.code == 130
     assert done.out == ""
@@ -53,51 +59,55 @@ def require_untorn(done: Finished, folder: Path) -> None:
         tensors.read(path, "checkpoint")
 
 
-TWICE = receive(signal.SIGINT, signal.SIGINT)
+TWICE = send_signals(signal.SIGINT, signal.SIGINT)
 
 
 def amid_the_file_of_a_checkpoint() -> None:
     """Two interrupts when all of it is written, but not under its name yet."""
 
     def arm() -> None:
-        called(os, "fsync", TWICE)()
+        on_call(os, "fsync", TWICE)()
 
-    called(checkpoint.State, "save", arm, 2)()
+    on_call(checkpoint.State, "save", arm, 2)()
 
 
 @pytest.mark.fault("B2")
 @pytest.mark.parametrize("moment", ["after a step", "amid the file of a checkpoint"])
 def test_the_second_interrupt_ends_it_at_once_and_tears_nothing(
-    moment: str, untouched: Path, tmp_path: Path
+    moment: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     amid = moment == "amid the file of a checkpoint"
-    happening = amid_the_file_of_a_checkpoint if amid else after_step(11, lambda _: TWICE())
-    done = live(tmp_path, happening=happening)
+    fault = amid_the_file_of_a_checkpoint if amid else after_step(11, lambda _: TWICE())
+    done = run_training(tmp_path, fault=fault)
     require_untorn(done, tmp_path)
-    assert checkpoints(tmp_path / RUN) == ["128"]
+    assert checkpointed_images(tmp_path / RUN) == ["128"]
     assert bool(list(tmp_path.rglob(f"{PREFIX}*"))) == amid  # what the next start takes away
-    require_reference(tmp_path, untouched)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("B2")
-def test_the_second_interrupt_ends_even_its_telling(untouched: Path, tmp_path: Path) -> None:
-    def happening() -> None:
-        called(session, "load_data", receive(signal.SIGINT))()
-        called(Console, "error", receive(signal.SIGINT))()
+def test_the_second_interrupt_ends_even_its_telling(
+    uninterrupted_run: Path, tmp_path: Path
+) -> None:
+    def fault() -> None:
+        on_call(session, "load_data", send_signals(signal.SIGINT))()
+        on_call(Console, "error", send_signals(signal.SIGINT))()
 
-    require_untorn(live(tmp_path, happening=happening), tmp_path)
-    require_reference(tmp_path, untouched)
+    require_untorn(run_training(tmp_path, fault=fault), tmp_path)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("B2")
-def test_a_hangup_that_was_asked_to_be_ignored_is_ignored(untouched: Path, tmp_path: Path) -> None:
-    def happening() -> None:
+def test_a_hangup_that_was_asked_to_be_ignored_is_ignored(
+    uninterrupted_run: Path, tmp_path: Path
+) -> None:
+    def fault() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
-        called(session, "load_data", receive(signal.SIGHUP))()
-        signalled(signal.SIGHUP, step=5)()
+        on_call(session, "load_data", send_signals(signal.SIGHUP))()
+        signal_after_step(signal.SIGHUP, step=5)()
 
-    assert live(tmp_path, happening=happening).code == 0
-    assert differing(outcome(tmp_path / RUN), outcome(untouched)) == []
+    assert run_training(tmp_path, fault=fault).code == 0
+    assert differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run)) == []
 
 
 # -- B3: checkpoints on demand --------------------------------------------------------------------
@@ -106,47 +116,47 @@ def test_a_hangup_that_was_asked_to_be_ignored_is_ignored(untouched: Path, tmp_p
 @pytest.mark.fault("B3")
 @pytest.mark.parametrize("seed", [0, 1])
 def test_five_checkpoints_on_demand_disturb_nothing(
-    seed: int, untouched: Path, tmp_path: Path
+    seed: int, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     between = sorted(set(range(1, 30)) - {8, 16, 24})  # steps that are followed by no checkpoint
     asked = sorted(random.Random(seed).sample(between, 5))
     seen: list[list[str]] = []
 
     def look(_: Trainer) -> None:
-        seen.append(checkpoints(Path(RUN)))
+        seen.append(checkpointed_images(Path(RUN)))
         Path("seen").write_text(json.dumps(seen))
 
-    def happening() -> None:
+    def fault() -> None:
         for step in asked:
-            signalled(signal.SIGUSR1, step=step)()
+            signal_after_step(signal.SIGUSR1, step=step)()
             after_step(step + 1, look)()
 
-    done = live(tmp_path, happening=happening)
+    done = run_training(tmp_path, fault=fault)
     assert done.code == 0, done.err
     require_no_traceback(done)
     assert "error" not in done.err
     looks = json.loads((tmp_path / "seen").read_text())
     assert all(str(16 * step) in found for step, found in zip(asked, looks, strict=True))
-    assert differing(outcome(tmp_path / RUN), outcome(untouched)) == []
-    assert live(tmp_path).json == done.json  # complete, as ever
+    assert differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run)) == []
+    assert run_training(tmp_path).json == done.json  # complete, as ever
 
 
 @pytest.mark.fault("B3")
 def test_one_that_is_asked_for_before_anything_was_learned_ends_nothing(
-    untouched: Path, tmp_path: Path
+    uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     """Nobody who sends it every minute knows when torch is loaded; unheard, it would kill."""
-    done = loading("torch", signal.SIGUSR1, arguments(), tmp_path)
+    done = run_signalled_at_import("torch", signal.SIGUSR1, train_arguments(), tmp_path)
     assert done.code == 0, done.err
-    assert differing(outcome(tmp_path / RUN), outcome(untouched)) == []
+    assert differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run)) == []
 
 
 @pytest.mark.fault("B3")
-def test_a_run_can_go_on_from_one(untouched: Path, tmp_path: Path) -> None:
-    def happening() -> None:
-        signalled(signal.SIGUSR1, step=11)()
-        signalled(signal.SIGKILL, step=13)()
+def test_a_run_can_go_on_from_one(uninterrupted_run: Path, tmp_path: Path) -> None:
+    def fault() -> None:
+        signal_after_step(signal.SIGUSR1, step=11)()
+        signal_after_step(signal.SIGKILL, step=13)()
 
-    assert live(tmp_path, happening=happening).code == -signal.SIGKILL
-    assert checkpoints(tmp_path / RUN) == ["128", "176"]
-    require_reference(tmp_path, untouched)
+    assert run_training(tmp_path, fault=fault).code == -signal.SIGKILL
+    assert checkpointed_images(tmp_path / RUN) == ["128", "176"]
+    require_same_after_resuming(tmp_path, uninterrupted_run)

@@ -16,20 +16,25 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from genctl.common import files, tensors
 from genctl.runs.run import Run
-from tests.conftest import Finished
+from tests.conftest import Completed
 from tests.faults.refusal import contents, made
-from tests.faults.stopped import RUN, require_clean, require_no_traceback, require_reference
-from tests.support.life import (
-    Happening,
+from tests.faults.stopped import (
+    RUN,
+    require_no_partial_files,
+    require_no_traceback,
+    require_same_after_resuming,
+)
+from tests.support.processes import (
+    Fault,
     after_step,
-    called,
-    checkpoints,
-    differing,
-    disk_full_at,
-    forked,
-    live,
+    checkpointed_images,
+    differing_parts,
+    disk_full_for,
+    on_call,
     outcome,
-    signalled,
+    run_forked,
+    run_training,
+    signal_after_step,
 )
 
 NO_SPACE = os.strerror(errno.ENOSPC)
@@ -39,7 +44,7 @@ def fail(*_: Any, **__: Any) -> None:
     raise OSError(errno.ENOSPC, NO_SPACE)
 
 
-def require_full(done: Finished, name: str, why: str = NO_SPACE) -> None:
+def require_full(done: Completed, name: str, why: str = NO_SPACE) -> None:
     """74, and one line with the path, what is needed and what is free."""
     assert done.code == 74, done.err
     require_no_traceback(done)
@@ -48,7 +53,7 @@ def require_full(done: Finished, name: str, why: str = NO_SPACE) -> None:
     assert re.search(rf"cannot write \S*{name}: {why} \({needed}[\d,]+ free\); make room", line)
 
 
-def half_written(name: str) -> Happening:
+def half_written(name: str) -> Fault:
     """Find the disk full amid the file called ``name``."""
 
     class Narrow:
@@ -76,7 +81,7 @@ def half_written(name: str) -> Happening:
 # -- runs -----------------------------------------------------------------------------------------
 
 SECOND = "000000256.safetensors"
-MANNERS = {"amid its bytes": half_written, "when it is flushed": disk_full_at}
+MANNERS = {"amid its bytes": half_written, "when it is flushed": disk_full_for}
 SOME = ["amid its bytes", pytest.param("when it is flushed", marks=pytest.mark.slow)]
 
 
@@ -84,37 +89,37 @@ SOME = ["amid its bytes", pytest.param("when it is flushed", marks=pytest.mark.s
 @pytest.mark.parametrize("name", [SECOND, "000000256.png", "model.safetensors", "result.json"])
 @pytest.mark.parametrize("manner", SOME)
 def test_a_file_that_does_not_fit_leaves_all_that_was_there(
-    manner: str, name: str, untouched: Path, tmp_path: Path
+    manner: str, name: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=9)).code == 143
+    assert run_training(tmp_path, fault=signal_after_step(signal.SIGTERM, step=9)).code == 143
     run = tmp_path / RUN
     before = contents(run / "checkpoints")
     (run / "result.json").unlink()  # of the part that was stopped
-    done = live(tmp_path, happening=MANNERS[manner](name))
+    done = run_training(tmp_path, fault=MANNERS[manner](name))
     require_full(done, name)
     assert done.json["exit_code"] == 74
-    require_clean(tmp_path)
+    require_no_partial_files(tmp_path)
     for path, content in before.items():
         assert not path.exists() or path.read_bytes() == content
-    left = checkpoints(run)
+    left = checkpointed_images(run)
     assert left == (["384", "480"] if name == "result.json" else ["128", "144"])
     for path in (run / "checkpoints").iterdir():
         tensors.read(path, "checkpoint")  # whole
-    require_reference(tmp_path, untouched)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("C1")
 def test_the_very_first_files_that_do_not_fit_leave_a_run_that_can_begin(
-    untouched: Path, tmp_path: Path
+    uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     for name in ("holder.json", "config.yaml", "environment.json", "000000128.safetensors"):
-        require_full(live(tmp_path, happening=half_written(name)), name)
-        assert checkpoints(tmp_path / RUN) == []
-        require_clean(tmp_path)
-    require_reference(tmp_path, untouched)
+        require_full(run_training(tmp_path, fault=half_written(name)), name)
+        assert checkpointed_images(tmp_path / RUN) == []
+        require_no_partial_files(tmp_path)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
-def limited(size: int) -> Happening:
+def limited(size: int) -> Fault:
     """Allow no file of more than ``size`` bytes; Python ignores SIGXFSZ."""
 
     def limit(_: Any) -> None:
@@ -129,23 +134,27 @@ def limited(size: int) -> Happening:
     ("size", "name"), [(40_000, SECOND), (1_000, r"(tensorboard|metrics\.jsonl)")]
 )
 def test_a_limit_on_the_size_of_files_is_a_full_disk_too(
-    size: int, name: str, untouched: Path, tmp_path: Path
+    size: int, name: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    done = live(tmp_path, happening=limited(size))
+    done = run_training(tmp_path, fault=limited(size))
     assert done.code == 74, done.err
     require_no_traceback(done)
     assert re.search(rf"cannot write \S*{name}: File too large \(.*free\)", done.err)
-    assert checkpoints(tmp_path / RUN) == ["128"]
-    require_clean(tmp_path)
-    require_reference(tmp_path, untouched)
+    assert checkpointed_images(tmp_path / RUN) == ["128"]
+    require_no_partial_files(tmp_path)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("C1")
 @pytest.mark.parametrize("number", [3, pytest.param(8, marks=pytest.mark.slow)])
-def test_metrics_that_do_not_fit_end_the_run(number: int, untouched: Path, tmp_path: Path) -> None:
-    done = live(tmp_path, happening=called(Run, "log", lambda: limit_now(200 * number), number))
+def test_metrics_that_do_not_fit_end_the_run(
+    number: int, uninterrupted_run: Path, tmp_path: Path
+) -> None:
+    done = run_training(
+        tmp_path, fault=on_call(Run, "log", lambda: limit_now(200 * number), number)
+    )
     require_full(done, "metrics.jsonl", "File too large")
-    require_reference(tmp_path, untouched)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 def limit_now(size: int) -> None:
@@ -155,24 +164,24 @@ def limit_now(size: int) -> None:
 @pytest.mark.fault("C1")
 @pytest.mark.parametrize("number", [5, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 20))])
 def test_curves_that_do_not_fit_end_the_run_without_a_traceback(
-    number: int, untouched: Path, tmp_path: Path
+    number: int, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     """TensorBoard writes in a thread of its own, whose traceback Python would print."""
 
-    def happening() -> None:
-        called(RecordWriter, "write", fail, number)()
+    def fault() -> None:
+        on_call(RecordWriter, "write", fail, number)()
 
-    require_full(live(tmp_path, happening=happening), "tensorboard")
-    require_reference(tmp_path, untouched)
+    require_full(run_training(tmp_path, fault=fault), "tensorboard")
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("C1")
 def test_a_disk_that_stays_full_tells_the_first_failure(tmp_path: Path) -> None:
-    def happening() -> None:
-        disk_full_at(SECOND)()
-        after_step(16, lambda _: disk_full_at("result.json")())()
+    def fault() -> None:
+        disk_full_for(SECOND)()
+        after_step(16, lambda _: disk_full_for("result.json")())()
 
-    done = live(tmp_path, happening=happening)
+    done = run_training(tmp_path, fault=fault)
     require_full(done, SECOND)
     assert done.json["exit_code"] == 74
     assert "warning: cannot write" in done.err
@@ -183,12 +192,12 @@ def test_a_disk_without_room_is_found_before_anything_is_written(tmp_path: Path)
     def full(path: object) -> Any:
         return type("Usage", (), {"free": 50_000})
 
-    def happening() -> None:
+    def fault() -> None:
         after_step(15, lambda _: setattr(files.shutil, "disk_usage", full))()
 
-    done = live(tmp_path, happening=happening)
+    done = run_training(tmp_path, fault=fault)
     require_full(done, SECOND, "the disk is full")
-    assert checkpoints(tmp_path / RUN) == ["128"]
+    assert checkpointed_images(tmp_path / RUN) == ["128"]
 
 
 @pytest.fixture
@@ -207,7 +216,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_on_a_real_full_disk_a_run_waits_for_room(
-    small_disk: Path, untouched: Path, tmp_path: Path
+    small_disk: Path, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     """Skipped where file systems may not be mounted; the other tests simulate it."""
     ballast = small_disk / "ballast"
@@ -221,14 +230,14 @@ def test_on_a_real_full_disk_a_run_waits_for_room(
                 return
 
     (tmp_path / "runs").symlink_to(small_disk, target_is_directory=True)
-    done = live(tmp_path, happening=after_step(15, fill))
+    done = run_training(tmp_path, fault=after_step(15, fill))
     assert done.code == 74, done.err
     require_no_traceback(done)
     assert re.search(rf"cannot write .*({NO_SPACE}|the disk is full) \(.*free\)", done.err)
-    assert checkpoints(tmp_path / RUN) == ["128"]
-    require_clean(tmp_path)
+    assert checkpointed_images(tmp_path / RUN) == ["128"]
+    require_no_partial_files(tmp_path)
     ballast.unlink()
-    require_reference(tmp_path, untouched)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 # -- C3: saved, then pruned -----------------------------------------------------------------------
@@ -237,20 +246,20 @@ def test_on_a_real_full_disk_a_run_waits_for_room(
 @pytest.mark.fault("C3")
 @pytest.mark.parametrize("manner", MANNERS)
 def test_the_only_checkpoint_stays_until_the_next_is_there(
-    manner: str, untouched: Path, tmp_path: Path
+    manner: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     one = ("--set", "training.keep=1")
-    done = live(tmp_path, *one, happening=MANNERS[manner](SECOND))
+    done = run_training(tmp_path, *one, fault=MANNERS[manner](SECOND))
     require_full(done, SECOND)
     run = tmp_path / RUN
-    assert checkpoints(run) == ["128"]
+    assert checkpointed_images(run) == ["128"]
     tensors.read(run / "checkpoints" / "000000128.safetensors", "checkpoint")
-    again = live(tmp_path, *one)
+    again = run_training(tmp_path, *one)
     assert again.code == 0
     assert "from 128 images" in again.err
-    assert checkpoints(run) == ["480"]
+    assert checkpointed_images(run) == ["480"]
     # Both say training.keep.
-    assert differing(outcome(run), outcome(untouched)) == ["model", "config"]
+    assert differing_parts(outcome(run), outcome(uninterrupted_run)) == ["model", "config"]
 
 
 # -- other commands -------------------------------------------------------------------------------
@@ -278,24 +287,26 @@ OUTPUTS = {
 @pytest.mark.fault("C1")
 @pytest.mark.parametrize("manner", SOME)
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_an_output_that_does_not_fit_is_not_there(name: str, manner: str, desk: Path) -> None:
-    before = contents(desk)
-    done = forked(desk, [*OUTPUTS[name], "--json"], MANNERS[manner](name))
+def test_an_output_that_does_not_fit_is_not_there(
+    name: str, manner: str, work_folder: Path
+) -> None:
+    before = contents(work_folder)
+    done = run_forked(work_folder, [*OUTPUTS[name], "--json"], MANNERS[manner](name))
     require_full(done, name.lstrip("-"))
     assert done.json["exit_code"] == 74
-    require_clean(desk)
+    require_no_partial_files(work_folder)
     made_before = {"codes.npz"} if name == "map.png" else set()
-    made_before |= {path for path in made(before, desk) if "-v1" in path} - {name}
-    assert made(before, desk) == made_before  # what was written first is whole
-    again = forked(desk, [*OUTPUTS[name]])
+    made_before |= {path for path in made(before, work_folder) if "-v1" in path} - {name}
+    assert made(before, work_folder) == made_before  # what was written first is whole
+    again = run_forked(work_folder, [*OUTPUTS[name]])
     assert again.code == 0, again.err
-    assert any(name in path for path in made(before, desk))
+    assert any(name in path for path in made(before, work_folder))
 
 
-def test_an_export_that_does_not_fit_is_not_there(desk: Path) -> None:
+def test_an_export_that_does_not_fit_is_not_there(work_folder: Path) -> None:
     pytest.importorskip("onnxruntime", reason="needs `pip install .[onnx]`")
     words = ["export", "--run", "run"]
-    done = forked(desk, words, half_written("generator.onnx"))
+    done = run_forked(work_folder, words, half_written("generator.onnx"))
     require_full(done, "generator.onnx")
-    require_clean(desk)
-    assert list((desk / "onnx").iterdir()) == []
+    require_no_partial_files(work_folder)
+    assert list((work_folder / "onnx").iterdir()) == []

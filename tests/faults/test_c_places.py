@@ -12,25 +12,31 @@ from typing import Any
 import pytest
 
 from genctl.training import session
-from tests.conftest import Finished
+from tests.conftest import Completed
 from tests.faults.refusal import changed, contents
-from tests.faults.stopped import RUN, require_clean, require_no_traceback, require_reference, spent
-from tests.support.life import (
-    Happening,
+from tests.faults.stopped import (
+    RUN,
+    children_cpu_seconds,
+    require_no_partial_files,
+    require_no_traceback,
+    require_same_after_resuming,
+)
+from tests.support.processes import (
+    Fault,
     after_step,
-    arguments,
-    begun,
-    called,
-    checkpoints,
-    ended,
-    forked,
-    live,
-    nothing,
-    signalled,
+    checkpointed_images,
+    no_fault,
+    on_call,
+    run_forked,
+    run_training,
+    signal_after_step,
+    start_forked,
+    train_arguments,
+    wait_for,
 )
 
 
-def require_line(done: Finished, code: int, what: str) -> None:
+def require_line(done: Completed, code: int, what: str) -> None:
     """The code, and one line that names the thing, the reason and the way out."""
     assert done.code == code, done.err
     require_no_traceback(done)
@@ -42,7 +48,7 @@ def require_line(done: Finished, code: int, what: str) -> None:
 # -- C2: no permission ----------------------------------------------------------------------------
 
 
-def minding_modes(happening: Happening = nothing) -> Happening:
+def minding_modes(fault: Fault = no_fault) -> Fault:
     """Be kept out by modes as everybody is: root has a capability that opens every door."""
 
     def happen() -> None:
@@ -53,7 +59,7 @@ def minding_modes(happening: Happening = nothing) -> Happening:
             for position in (0, 1):  # effective, permitted
                 sets[position] &= ~(1 << 1)  # CAP_DAC_OVERRIDE
             assert libc.capset(version, sets) == 0
-        happening()
+        fault()
 
     return happen
 
@@ -61,27 +67,27 @@ def minding_modes(happening: Happening = nothing) -> Happening:
 @pytest.mark.fault("C2")
 @pytest.mark.parametrize("place", ["runs", "runs/run", "runs/run/checkpoints", "runs/run/samples"])
 def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_loaded(
-    place: str, untouched: Path, tmp_path: Path
+    place: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     if place == "runs":
         (tmp_path / "runs").mkdir()
     else:
-        stop = minding_modes(signalled(signal.SIGTERM, step=11))
-        assert live(tmp_path, happening=stop).code == 143
+        stop = minding_modes(signal_after_step(signal.SIGTERM, step=11))
+        assert run_training(tmp_path, fault=stop).code == 143
     (tmp_path / place).chmod(0o555)
     before = contents(tmp_path / "runs")
 
     def load(*_: Any) -> None:
         raise AssertionError("it is known before the data is loaded")
 
-    used = spent()
-    done = live(tmp_path, happening=minding_modes(called(session, "load_data", load)))
-    assert spent() - used < 3
+    used = children_cpu_seconds()
+    done = run_training(tmp_path, fault=minding_modes(on_call(session, "load_data", load)))
+    assert children_cpu_seconds() - used < 3
     require_line(done, 73, f" {place}")
     assert done.json["exit_code"] == 73
     assert changed(before, tmp_path / "runs") == []
     (tmp_path / place).chmod(0o755)
-    require_reference(tmp_path, untouched)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 def forbidden(place: str) -> Callable[[Any], None]:
@@ -92,43 +98,43 @@ def forbidden(place: str) -> Callable[[Any], None]:
 @pytest.mark.parametrize("place", ["runs/run", "runs/run/checkpoints", "runs/run/samples"])
 @pytest.mark.parametrize("step", [1, 15, 29])
 def test_a_folder_that_is_closed_amid_a_run_is_never_passed_over(
-    step: int, place: str, untouched: Path, tmp_path: Path
+    step: int, place: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    done = live(tmp_path, happening=minding_modes(after_step(step, forbidden(place))))
+    done = run_training(tmp_path, fault=minding_modes(after_step(step, forbidden(place))))
     require_line(done, 74, "Permission denied; make it writable and run the same command again")
     assert done.json["exit_code"] == 74
-    assert len(checkpoints(tmp_path / RUN)) == min(step // 8, 2)
+    assert len(checkpointed_images(tmp_path / RUN)) == min(step // 8, 2)
     (tmp_path / place).chmod(0o755)
-    require_reference(tmp_path, untouched)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("C2")
 def test_a_run_whose_folder_is_deleted_says_so(tmp_path: Path) -> None:
-    done = live(tmp_path, happening=after_step(11, lambda _: shutil.rmtree(RUN)))
+    done = run_training(tmp_path, fault=after_step(11, lambda _: shutil.rmtree(RUN)))
     require_line(done, 74, str(RUN))
-    assert live(tmp_path).code == 0
+    assert run_training(tmp_path).code == 0
 
 
 @pytest.mark.fault("C2")
-def test_the_result_that_cannot_be_left_is_told(untouched: Path, tmp_path: Path) -> None:
-    def happening() -> None:
-        called(session._Part, "_result", lambda: Path(RUN).chmod(0o555))()
+def test_the_result_that_cannot_be_left_is_told(uninterrupted_run: Path, tmp_path: Path) -> None:
+    def fault() -> None:
+        on_call(session._Part, "_result", lambda: Path(RUN).chmod(0o555))()
 
-    done = live(tmp_path, happening=minding_modes(happening))
+    done = run_training(tmp_path, fault=minding_modes(fault))
     require_line(done, 74, "result.json")
     (tmp_path / RUN).chmod(0o755)
-    require_reference(tmp_path, untouched)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("C2")
-def test_a_lock_that_may_not_be_taken_is_told(untouched: Path, tmp_path: Path) -> None:
+def test_a_lock_that_may_not_be_taken_is_told(uninterrupted_run: Path, tmp_path: Path) -> None:
     """As that of somebody else's run."""
-    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=11)).code == 143
+    assert run_training(tmp_path, fault=signal_after_step(signal.SIGTERM, step=11)).code == 143
     lock = tmp_path / RUN / ".lock"
     lock.chmod(0o444)
-    require_line(live(tmp_path, happening=minding_modes()), 73, ".lock: no permission")
+    require_line(run_training(tmp_path, fault=minding_modes()), 73, ".lock: no permission")
     lock.chmod(0o644)
-    require_reference(tmp_path, untouched)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("C2")
@@ -139,23 +145,23 @@ def test_a_lock_that_may_not_be_taken_is_told(untouched: Path, tmp_path: Path) -
      "png"), ("encode", "digits:test[0:3]", "--out", "closed/a.csv")],
 )  # fmt: skip
 def test_outputs_of_other_commands_are_told_too(
-    words: tuple[str, ...], whole: Path, tmp_path: Path
+    words: tuple[str, ...], untrained_model: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "model.safetensors"
-    shutil.copy(whole, model)
+    shutil.copy(untrained_model, model)
     model.chmod(0o644)
     (tmp_path / "closed").mkdir(mode=0o555)
     line = [*words, "--run", "model.safetensors"]
-    require_line(forked(tmp_path, line, minding_modes()), 73, "closed")
+    require_line(run_forked(tmp_path, line, minding_modes()), 73, "closed")
     assert list((tmp_path / "closed").iterdir()) == []
     (tmp_path / "closed").chmod(0o777)
-    assert forked(tmp_path, line, minding_modes()).code == 0
+    assert run_forked(tmp_path, line, minding_modes()).code == 0
 
 
 # -- C4: two at once ------------------------------------------------------------------------------
 
 
-def waiting_at(step: int) -> tuple[Happening, int, int]:
+def waiting_at(step: int) -> tuple[Fault, int, int]:
     """A run that stops after a step until it is let go; how to see that, and to let it go."""
     arrived, arrive = os.pipe()
     leave, let_go = os.pipe()
@@ -169,37 +175,39 @@ def waiting_at(step: int) -> tuple[Happening, int, int]:
 
 @pytest.mark.fault("C4")
 def test_a_second_process_is_kept_out_and_the_first_undisturbed(
-    untouched: Path, tmp_path: Path
+    uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    happening, arrived, let_go = waiting_at(11)
-    first = begun(tmp_path, arguments(), happening)
+    fault, arrived, let_go = waiting_at(11)
+    first = start_forked(tmp_path, train_arguments(), fault)
     os.read(arrived, 1)
     run = tmp_path / RUN
     before = contents(run)
     (tmp_path / "second").mkdir()
     for more in ((), ("--fresh",)):
-        words = [*arguments(*more), "--runs", str(tmp_path / "runs")]
-        second = forked(tmp_path / "second", words)
+        words = [*train_arguments(*more), "--runs", str(tmp_path / "runs")]
+        second = run_forked(tmp_path / "second", words)
         require_line(second, 75, f"process {first} on {os.uname().nodename} does; wait for it")
         assert second.json["exit_code"] == 75
-    listed = forked(tmp_path / "second", ["runs", "--runs", str(tmp_path / "runs"), "--json"])
+    listed = run_forked(tmp_path / "second", ["runs", "--runs", str(tmp_path / "runs"), "--json"])
     assert [row["status"] for row in listed.json["runs"]] == ["running"]
     assert changed(before, run) == []
     os.write(let_go, b".")
-    assert ended(tmp_path, first).code == 0
-    require_reference(tmp_path, untouched)
+    assert wait_for(tmp_path, first).code == 0
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("C4")
-def test_the_lock_of_a_killed_process_is_free_at_once(untouched: Path, tmp_path: Path) -> None:
-    happening, arrived, _ = waiting_at(11)
-    first = begun(tmp_path, arguments(), happening)
+def test_the_lock_of_a_killed_process_is_free_at_once(
+    uninterrupted_run: Path, tmp_path: Path
+) -> None:
+    fault, arrived, _ = waiting_at(11)
+    first = start_forked(tmp_path, train_arguments(), fault)
     os.read(arrived, 1)
     os.kill(first, signal.SIGKILL)
-    assert ended(tmp_path, first).code == -signal.SIGKILL
-    listed = forked(tmp_path, ["runs", "--json"])
+    assert wait_for(tmp_path, first).code == -signal.SIGKILL
+    listed = run_forked(tmp_path, ["runs", "--json"])
     assert [row["status"] for row in listed.json["runs"]] == ["interrupted"]
-    require_reference(tmp_path, untouched)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 # -- C5: something else is there ------------------------------------------------------------------
@@ -207,18 +215,18 @@ def test_the_lock_of_a_killed_process_is_free_at_once(untouched: Path, tmp_path:
 
 @pytest.mark.fault("C5")
 def test_fresh_moves_an_old_run_aside_and_changes_not_a_byte(
-    untouched: Path, tmp_path: Path
+    uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(untouched, tmp_path / RUN)
+    shutil.copytree(uninterrupted_run, tmp_path / RUN)
     before = {path.relative_to(tmp_path / RUN): content
               for path, content in contents(tmp_path / RUN).items()}  # fmt: skip
-    done = live(tmp_path, "--fresh", happening=signalled(signal.SIGTERM, step=11))
+    done = run_training(tmp_path, "--fresh", fault=signal_after_step(signal.SIGTERM, step=11))
     assert done.code == 143
     assert "renamed the old run to runs/run.old-1" in done.err
     aside = tmp_path / "runs" / "run.old-1"
     assert {path.relative_to(aside): content for path, content in contents(aside).items()} == before
-    assert forked(tmp_path, ["sample", "--run", "run.old-1", "--n", "1"]).code == 0
-    require_reference(tmp_path, untouched)
+    assert run_forked(tmp_path, ["sample", "--run", "run.old-1", "--n", "1"]).code == 0
+    require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 THESES: dict[str, dict[str, str]] = {
@@ -245,12 +253,12 @@ def test_what_is_no_run_is_left_alone_to_the_last_byte(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     before = everything(tmp_path)
-    done = live(tmp_path, *fresh)
+    done = run_training(tmp_path, *fresh)
     require_line(done, 73, "runs")
     assert done.json["exit_code"] == 73
     assert everything(tmp_path) == before
     more = ("--name", "other", "--runs", "elsewhere", "--set", "training.images=16")
-    assert live(tmp_path, *more).code == 0
+    assert run_training(tmp_path, *more).code == 0
 
 
 def everything(folder: Path) -> dict[str, Any]:
@@ -278,14 +286,14 @@ WRITERS: dict[str, tuple[str, ...]] = {
 }
 
 
-def masked(mask: int) -> Happening:
+def masked(mask: int) -> Fault:
     return lambda: os.umask(mask) and None
 
 
 @pytest.mark.fault("C6")
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
 def test_every_file_of_a_run_is_as_open_as_the_umask_says(mask: int, tmp_path: Path) -> None:
-    done = live(tmp_path, "--set", "training.images=128", happening=masked(mask))
+    done = run_training(tmp_path, "--set", "training.images=128", fault=masked(mask))
     assert done.code == 0, done.err
     for path in (tmp_path / "runs").rglob("*"):
         mode = 0o777 if path.is_dir() else 0o666
@@ -294,41 +302,41 @@ def test_every_file_of_a_run_is_as_open_as_the_umask_says(mask: int, tmp_path: P
 
 @pytest.mark.fault("C6")
 @pytest.mark.parametrize("mask", [0o002, 0o077])
-def test_every_output_is_as_open_as_the_umask_says(mask: int, desk: Path) -> None:
+def test_every_output_is_as_open_as_the_umask_says(mask: int, work_folder: Path) -> None:
     for name, words in WRITERS.items():
-        assert forked(desk, list(words), masked(mask)).code == 0
-        assert stat.S_IMODE((desk / name).stat().st_mode) == 0o666 & ~mask, name
+        assert run_forked(work_folder, list(words), masked(mask)).code == 0
+        assert stat.S_IMODE((work_folder / name).stat().st_mode) == 0o666 & ~mask, name
 
 
 @pytest.mark.fault("C6")
-def test_every_output_replaces_what_a_link_leads_to(desk: Path) -> None:
-    (desk / "far").mkdir()
+def test_every_output_replaces_what_a_link_leads_to(work_folder: Path) -> None:
+    (work_folder / "far").mkdir()
     for name, words in WRITERS.items():
-        target = desk / "far" / name
+        target = work_folder / "far" / name
         target.write_text("old")
-        (desk / name).symlink_to(target)
-        done = forked(desk, list(words))
+        (work_folder / name).symlink_to(target)
+        done = run_forked(work_folder, list(words))
         assert done.code == 0, done.err
-        assert (desk / name).is_symlink()
+        assert (work_folder / name).is_symlink()
         assert target.read_bytes() != b"old"
-        (desk / name).unlink()
-        target.rename(desk / "linked")
-        assert forked(desk, list(words)).code == 0
-        assert (desk / name).read_bytes() == (desk / "linked").read_bytes()
-    require_clean(desk)
+        (work_folder / name).unlink()
+        target.rename(work_folder / "linked")
+        assert run_forked(work_folder, list(words)).code == 0
+        assert (work_folder / name).read_bytes() == (work_folder / "linked").read_bytes()
+    require_no_partial_files(work_folder)
 
 
 @pytest.mark.fault("C6")
-def test_runs_may_lie_behind_links(untouched: Path, tmp_path: Path) -> None:
+def test_runs_may_lie_behind_links(uninterrupted_run: Path, tmp_path: Path) -> None:
     (tmp_path / "far" / "run").mkdir(parents=True)
     (tmp_path / "near").mkdir()
     (tmp_path / "runs").symlink_to(tmp_path / "near")
     (tmp_path / "near" / "run").symlink_to(tmp_path / "far" / "run")
-    require_reference(tmp_path, untouched)
+    require_same_after_resuming(tmp_path, uninterrupted_run)
     assert (tmp_path / "runs").is_symlink()
     assert (tmp_path / "near" / "run").is_symlink()
     assert (tmp_path / "far" / "run" / "model.safetensors").exists()
-    done = live(tmp_path, "--fresh", "--set", "training.images=16")
+    done = run_training(tmp_path, "--fresh", "--set", "training.images=16")
     assert done.code == 0
     assert (tmp_path / "near" / "run.old-1").is_symlink()
     assert (tmp_path / "far" / "run" / "model.safetensors").exists()
@@ -339,28 +347,28 @@ DEVICES = {"/dev/null": 0, "/dev/full": 74, "pipe": 0}
 
 @pytest.mark.fault("C6")
 @pytest.mark.parametrize("device", DEVICES)
-def test_devices_are_written_to_and_stay(device: str, desk: Path) -> None:
+def test_devices_are_written_to_and_stay(device: str, work_folder: Path) -> None:
     """Behind links, since most outputs must end in the name of their format."""
     if device == "pipe":
-        os.mkfifo(desk / "pipe")
-        reader = os.open(desk / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    target = desk / device  # an absolute path is itself
+        os.mkfifo(work_folder / "pipe")
+        reader = os.open(work_folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    target = work_folder / device  # an absolute path is itself
     kind = stat.S_IFMT(target.stat().st_mode)
     for name, words in WRITERS.items():
-        (desk / name).symlink_to(target)
-        done = forked(desk, list(words))
+        (work_folder / name).symlink_to(target)
+        done = run_forked(work_folder, list(words))
         assert done.code == DEVICES[device], (name, done.err)
         if done.code:
             require_line(done, 74, "No space left on device")
-        assert (desk / name).is_symlink()
+        assert (work_folder / name).is_symlink()
         assert stat.S_IFMT(target.stat().st_mode) == kind
         if device == "pipe":
             assert len(os.read(reader, 2**20)) > 100
-    require_clean(desk)
+    require_no_partial_files(work_folder)
 
 
 @pytest.mark.fault("C6")
-def test_what_is_written_to_stdout_is_all_that_is_there(desk: Path) -> None:
+def test_what_is_written_to_stdout_is_all_that_is_there(work_folder: Path) -> None:
     """Neither the path nor the JSON follow, so that the next program can read it."""
 
     def to_a_file() -> None:
@@ -371,8 +379,8 @@ def test_what_is_written_to_stdout_is_all_that_is_there(desk: Path) -> None:
         ([*SAMPLE, "/dev/stdout", "--json"], "a.png"),
         (["reproduce", "drawn.png", "--out", "/dev/stdout"], "drawn.png"),
     ):
-        assert forked(desk, [*SAMPLE, "a.png"]).code == 0
-        (desk / "shell").unlink(missing_ok=True)
-        done = forked(desk, words, to_a_file)
+        assert run_forked(work_folder, [*SAMPLE, "a.png"]).code == 0
+        (work_folder / "shell").unlink(missing_ok=True)
+        done = run_forked(work_folder, words, to_a_file)
         assert (done.code, done.out) == (0, "")
-        assert (desk / "shell").read_bytes() == (desk / name).read_bytes()
+        assert (work_folder / "shell").read_bytes() == (work_folder / name).read_bytes()

@@ -12,21 +12,21 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import Finished, Run
+from tests.conftest import Completed, RunGenctl
 from tests.faults.refusal import changed, contents, require_line, still_draws
 from tests.support.forge import header, rewritten, with_header
-from tests.support.life import forked, little_memory
+from tests.support.processes import limit_memory, run_forked
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 SPARE = 200 * 2**20  # bytes that a refusal may take
 
 
-def claimed(whole: bytes, *shape: int, end: int) -> bytes:
+def claimed(model: bytes, *shape: int, end: int) -> bytes:
     """A model whose first tensor claims to have another shape, and to end far away."""
-    found = header(whole)
+    found = header(model)
     name = next(name for name in found if name != "__metadata__")
     found[name] |= {"shape": list(shape), "data_offsets": [0, end]}
-    return with_header(whole, json.dumps(found))
+    return with_header(model, json.dumps(found))
 
 
 def long_header(entries: int) -> bytes:
@@ -56,15 +56,15 @@ def striding() -> bytes:
 
 
 BOMBS = {
-    "2^40 numbers": lambda whole: claimed(whole, 2**40, end=2**42),
-    "2^40 numbers of no bytes": lambda whole: claimed(whole, 2**40, end=0),
-    "2^62 x 4 numbers": lambda whole: claimed(whole, 2**62, 4, end=4),
-    "a header of 100 MB": lambda whole: struct.pack("<Q", 10**8) + b"{" + b" " * 10**8,
-    "a header of 2^64 bytes": lambda whole: struct.pack("<Q", 2**64 - 1) + whole[8:],
-    "100,000 tensors": lambda whole: long_header(100_000),
-    "50,000 tensors": lambda whole: long_header(50_000),
-    "a deflated pickle": lambda whole: deflated(),
-    "a striding pickle": lambda whole: striding(),
+    "2^40 numbers": lambda model: claimed(model, 2**40, end=2**42),
+    "2^40 numbers of no bytes": lambda model: claimed(model, 2**40, end=0),
+    "2^62 x 4 numbers": lambda model: claimed(model, 2**62, 4, end=4),
+    "a header of 100 MB": lambda model: struct.pack("<Q", 10**8) + b"{" + b" " * 10**8,
+    "a header of 2^64 bytes": lambda model: struct.pack("<Q", 2**64 - 1) + model[8:],
+    "100,000 tensors": lambda model: long_header(100_000),
+    "50,000 tensors": lambda model: long_header(50_000),
+    "a deflated pickle": lambda model: deflated(),
+    "a striding pickle": lambda model: striding(),
 }
 
 
@@ -72,18 +72,18 @@ BOMBS = {
 @pytest.mark.fault("D5")
 @pytest.mark.parametrize("what", BOMBS)
 def test_a_bomb_is_refused_in_little_memory(
-    what: str, genctl: Run, whole: Path, tmp_path: Path
+    what: str, genctl: RunGenctl, untrained_model: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "bomb.safetensors"
-    path.write_bytes(BOMBS[what](whole.read_bytes()))  # type: ignore[no-untyped-call]
+    path.write_bytes(BOMBS[what](untrained_model.read_bytes()))  # type: ignore[no-untyped-call]
     confined_refusal(path, tmp_path)
-    still_draws(genctl, whole)
+    still_draws(genctl, untrained_model)
 
 
-def confined_refusal(path: Path, folder: Path) -> Finished:
+def confined_refusal(path: Path, folder: Path) -> Completed:
     """Sample from ``path`` where there is little memory, which must be refused."""
     before = contents(folder)
-    done = forked(folder, ["sample", "--run", str(path), "--quiet"], little_memory(SPARE))
+    done = run_forked(folder, ["sample", "--run", str(path), "--quiet"], limit_memory(SPARE))
     assert (done.code, done.out) == (65, ""), done.err
     require_line(done, str(path))
     streams = [str(folder / "err"), str(folder / "out")]
@@ -104,7 +104,7 @@ HUGE: dict[str, dict[str, Any]] = {
 @pytest.mark.fault("D5")
 @pytest.mark.parametrize("what", HUGE)
 def test_a_config_that_asks_for_huge_networks_costs_little(
-    what: str, whole: Path, tmp_path: Path
+    what: str, untrained_model: Path, tmp_path: Path
 ) -> None:
     def enlarge(found: Any, metadata: Any) -> None:
         networks = metadata["config"]["networks"]
@@ -112,14 +112,14 @@ def test_a_config_that_asks_for_huge_networks_costs_little(
             HUGE[what] if "kind" in HUGE[what] else networks | HUGE[what]
         )
 
-    confined_refusal(rewritten(whole, tmp_path / "huge.safetensors", enlarge), tmp_path)
+    confined_refusal(rewritten(untrained_model, tmp_path / "huge.safetensors", enlarge), tmp_path)
 
 
 @linux
 @pytest.mark.fault("D5")
 @pytest.mark.parametrize("shape", [(2**40, 16), (2**62, 4)])
 def test_a_file_of_codes_that_claims_to_be_huge_is_refused(
-    shape: tuple[int, int], whole: Path, tmp_path: Path
+    shape: tuple[int, int], untrained_model: Path, tmp_path: Path
 ) -> None:
     head = io.BytesIO()
     np.lib.format.write_array_header_2_0(
@@ -127,7 +127,7 @@ def test_a_file_of_codes_that_claims_to_be_huge_is_refused(
     )
     with zipfile.ZipFile(tmp_path / "codes.npz", "w") as archive:
         archive.writestr("codes.npy", head.getvalue() + bytes(64))
-    words = ["sample", "--run", str(whole), "--condition", "codes.npz", "--quiet"]
-    done = forked(tmp_path, words, little_memory(SPARE))
+    words = ["sample", "--run", str(untrained_model), "--condition", "codes.npz", "--quiet"]
+    done = run_forked(tmp_path, words, limit_memory(SPARE))
     assert done.code == 65
     require_line(done, "codes.npz: not a file of codes")

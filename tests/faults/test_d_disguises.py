@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from genctl.common.files import PREFIX
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 from tests.faults.refusal import commands, refuse, still_draws
 from tests.support.forge import Payload, disguises, header, header_end, with_header
-from tests.support.life import differing, live, outcome, signalled
+from tests.support.processes import differing_parts, outcome, run_training, signal_after_step
 
 WHAT = tuple(disguises(Path("canary")))
 
@@ -55,40 +55,50 @@ def unpicklers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 @pytest.mark.fault("D1")
 @pytest.mark.parametrize("what", WHAT)
 def test_a_pickle_in_any_disguise_is_refused_by_every_command(
-    what: str, genctl: Run, canary: Path, unpicklers: list[str], whole: Path, tmp_path: Path
+    what: str,
+    genctl: RunGenctl,
+    canary: Path,
+    unpicklers: list[str],
+    untrained_model: Path,
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(disguises(canary)[what])
     for command in commands(path):
         refuse(genctl, command, str(path))
-    still_draws(genctl, whole)
+    still_draws(genctl, untrained_model)
 
 
 @pytest.mark.fault("D1")
 @pytest.mark.parametrize("form", ["array of objects", "bare pickle"])
 def test_a_pickle_in_a_file_of_codes_is_refused(
-    form: str, genctl: Run, canary: Path, unpicklers: list[str], whole: Path, tmp_path: Path
+    form: str,
+    genctl: RunGenctl,
+    canary: Path,
+    unpicklers: list[str],
+    untrained_model: Path,
+    tmp_path: Path,
 ) -> None:
     payload = Payload(os.system, f"touch {canary}")
     buffer = io.BytesIO()
     np.savez(buffer, codes=np.array([payload], dtype=object))
     content = buffer.getvalue() if form == "array of objects" else pickle.dumps(payload)
     (tmp_path / "codes.npz").write_bytes(content)
-    command = ("sample", "--run", whole, "--condition", "codes.npz", "--out", "out.png")
+    command = ("sample", "--run", untrained_model, "--condition", "codes.npz", "--out", "out.png")
     refuse(genctl, command, "codes.npz: not a file of codes")
-    still_draws(genctl, whole)
+    still_draws(genctl, untrained_model)
 
 
 @pytest.fixture
 def interrupted(tmp_path: Path) -> Path:
     """The run directory of a run that was asked to stop."""
-    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=17)).code == 143
+    assert run_training(tmp_path, fault=signal_after_step(signal.SIGTERM, step=17)).code == 143
     return tmp_path / "runs" / "run"
 
 
 @pytest.mark.fault("D1")
 def test_a_resumed_run_puts_planted_pickles_aside_and_is_the_same_run(
-    canary: Path, interrupted: Path, untouched: Path
+    canary: Path, interrupted: Path, uninterrupted_run: Path
 ) -> None:
     planted = {
         interrupted / "checkpoints" / f"{10**8 + number:09d}.safetensors": content
@@ -96,12 +106,12 @@ def test_a_resumed_run_puts_planted_pickles_aside_and_is_the_same_run(
     }
     for path, content in planted.items():
         path.write_bytes(content)
-    done = live(canary.parent)
+    done = run_training(canary.parent)
     assert done.code == 0, done.err
     assert done.err.count("genctl: warning: cannot use ") == len(planted)
     for path, content in planted.items():
         assert path.with_suffix(".damaged").read_bytes() == content
-    assert differing(outcome(interrupted), outcome(untouched)) == []
+    assert differing_parts(outcome(interrupted), outcome(uninterrupted_run)) == []
 
 
 # -- D2: cut and grown ----------------------------------------------------------------------------
@@ -126,32 +136,34 @@ def sizes(content: bytes) -> dict[str, bytes]:
 @pytest.mark.fault("D2")
 @pytest.mark.parametrize("what", sizes(b"\1" + bytes(7) + b"{}"))
 def test_a_file_of_another_length_is_refused_with_both_lengths(
-    what: str, genctl: Run, whole: Path, tmp_path: Path
+    what: str, genctl: RunGenctl, untrained_model: Path, tmp_path: Path
 ) -> None:
-    content = sizes(whole.read_bytes())[what]
+    content = sizes(untrained_model.read_bytes())[what]
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     for command in commands(path):
         line = refuse(genctl, command, "bytes").err
-        if len(content) < whole.stat().st_size:
+        if len(content) < untrained_model.stat().st_size:
             assert "truncated: expected " in line
             assert f"found {len(content):,}" in line
         else:
-            assert f"{len(content) - whole.stat().st_size:,} bytes follow its end" in line
-    shutil.copy(whole, path)
+            assert f"{len(content) - untrained_model.stat().st_size:,} bytes follow its end" in line
+    shutil.copy(untrained_model, path)
     still_draws(genctl, path)
 
 
 @pytest.mark.fault("D2")
-def test_a_resumed_run_does_without_cut_checkpoints(interrupted: Path, untouched: Path) -> None:
+def test_a_resumed_run_does_without_cut_checkpoints(
+    interrupted: Path, uninterrupted_run: Path
+) -> None:
     newest = max((interrupted / "checkpoints").glob("*.safetensors"))
     cuts = list(sizes(newest.read_bytes()).values())
     for number, content in enumerate(cuts):
         newest.with_name(f"{10**8 + number:09d}.safetensors").write_bytes(content)
-    done = live(interrupted.parent.parent)
+    done = run_training(interrupted.parent.parent)
     assert done.code == 0, done.err
     assert done.err.count("going on from the checkpoint before it") == len(cuts)
-    assert differing(outcome(interrupted), outcome(untouched)) == []
+    assert differing_parts(outcome(interrupted), outcome(uninterrupted_run)) == []
     assert list(interrupted.rglob(f"{PREFIX}*")) == []
 
 
@@ -159,8 +171,10 @@ def test_a_resumed_run_does_without_cut_checkpoints(interrupted: Path, untouched
 
 
 @pytest.mark.fault("D3")
-def test_each_of_fifty_flipped_bits_is_refused(genctl: Run, whole: Path, tmp_path: Path) -> None:
-    content, chance = whole.read_bytes(), random.Random(3)
+def test_each_of_fifty_flipped_bits_is_refused(
+    genctl: RunGenctl, untrained_model: Path, tmp_path: Path
+) -> None:
+    content, chance = untrained_model.read_bytes(), random.Random(3)
     end, path = header_end(content), tmp_path / "model.safetensors"
     places = [chance.randrange(end, len(content)) for _ in range(35)]
     places += [chance.randrange(end) for _ in range(15)]
@@ -175,22 +189,24 @@ def test_each_of_fifty_flipped_bits_is_refused(genctl: Run, whole: Path, tmp_pat
 
 
 @pytest.mark.fault("D3")
-def test_a_resumed_run_does_without_flipped_checkpoints(interrupted: Path, untouched: Path) -> None:
+def test_a_resumed_run_does_without_flipped_checkpoints(
+    interrupted: Path, uninterrupted_run: Path
+) -> None:
     newest, chance = max((interrupted / "checkpoints").glob("*.safetensors")), random.Random(3)
     content = newest.read_bytes()
     for number in range(50):
         changed = bytearray(content)
         changed[chance.randrange(header_end(content), len(content))] ^= 1 << chance.randrange(8)
         newest.with_name(f"{10**8 + number:09d}.safetensors").write_bytes(changed)
-    done = live(interrupted.parent.parent)
+    done = run_training(interrupted.parent.parent)
     assert done.code == 0, done.err
     assert done.err.count("SHA-256 mismatch") == 50
-    assert differing(outcome(interrupted), outcome(untouched)) == []
+    assert differing_parts(outcome(interrupted), outcome(uninterrupted_run)) == []
 
 
-def test_blanks_that_fill_up_a_header_are_no_content(whole: Path) -> None:
+def test_blanks_that_fill_up_a_header_are_no_content(untrained_model: Path) -> None:
     """The one thing that may change: safetensors itself allows any number of them."""
-    content = whole.read_bytes()
+    content = untrained_model.read_bytes()
     assert header(with_header(content, content[8 : header_end(content)].decode() + " " * 64)) == (
         header(content)
     )

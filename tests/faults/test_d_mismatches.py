@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 from tests.faults.refusal import commands, refuse, still_draws
 from tests.support.forge import Change, rewritten
 
@@ -45,12 +45,12 @@ CHANGES: dict[str, Change] = {
 @pytest.mark.fault("D6")
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_file_that_does_not_fit_itself_is_refused(
-    what: str, genctl: Run, whole: Path, tmp_path: Path
+    what: str, genctl: RunGenctl, untrained_model: Path, tmp_path: Path
 ) -> None:
-    path = rewritten(whole, tmp_path / "changed.safetensors", CHANGES[what])
+    path = rewritten(untrained_model, tmp_path / "changed.safetensors", CHANGES[what])
     for command in commands(path):
         refuse(genctl, command, str(path))
-    still_draws(genctl, whole)
+    still_draws(genctl, untrained_model)
 
 
 def without(number: int) -> Change:
@@ -66,9 +66,9 @@ def without(number: int) -> Change:
 @pytest.mark.fault("D6")
 @pytest.mark.parametrize(("missing", "named"), [(1, 1), (3, 3), (5, 3)])
 def test_the_first_three_differences_are_named(
-    missing: int, named: int, genctl: Run, whole: Path, tmp_path: Path
+    missing: int, named: int, genctl: RunGenctl, untrained_model: Path, tmp_path: Path
 ) -> None:
-    path = rewritten(whole, tmp_path / "changed.safetensors", without(missing))
+    path = rewritten(untrained_model, tmp_path / "changed.safetensors", without(missing))
     done = refuse(genctl, commands(path)[0], "does not fit its own config")
     assert done.err.count(" is missing") == named
 
@@ -83,13 +83,15 @@ NAMED = {
 
 @pytest.mark.fault("D6")
 @pytest.mark.parametrize("what", NAMED)
-def test_what_does_not_fit_is_named(what: str, genctl: Run, whole: Path, tmp_path: Path) -> None:
-    path = rewritten(whole, tmp_path / "changed.safetensors", CHANGES[what])
+def test_what_does_not_fit_is_named(
+    what: str, genctl: RunGenctl, untrained_model: Path, tmp_path: Path
+) -> None:
+    path = rewritten(untrained_model, tmp_path / "changed.safetensors", CHANGES[what])
     refuse(genctl, commands(path)[0], NAMED[what])
 
 
 @pytest.mark.fault("D6")
-def test_a_checkpoint_is_no_model(genctl: Run, tiny_run: Path) -> None:
+def test_a_checkpoint_is_no_model(genctl: RunGenctl, tiny_run: Path) -> None:
     path = next((tiny_run / "checkpoints").iterdir())
     for command in commands(path):
         refuse(genctl, command, "it holds a checkpoint, not a model")

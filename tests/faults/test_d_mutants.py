@@ -24,10 +24,10 @@ from genctl.inference.samples import SampleRequest, SampleSet
 from genctl.model import Model
 from genctl.runs import model_file
 from genctl.training.state import State
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 from tests.faults.mutate import UNSIGNED, with_odd_fact, with_odd_tensor
-from tests.support.life import little_memory
 from tests.support.models import save_model
+from tests.support.processes import limit_memory
 from tests.support.tiny import tiny
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
@@ -40,10 +40,10 @@ CPU = torch.device("cpu")
 Judge = Callable[[Path, bool], None]
 
 
-def survey(whole: Path, kind: str, count: int, seed: int, judge: Judge) -> list[str]:
+def survey(untrained_model: Path, kind: str, count: int, seed: int, judge: Judge) -> list[str]:
     """Let ``judge`` look at ``count`` mutants of a file; returns what it says against them."""
-    content = whole.read_bytes()
-    found, metadata, _ = tensors.read(whole, kind)
+    content = untrained_model.read_bytes()
+    found, metadata, _ = tensors.read(untrained_model, kind)
     chance, path, complaints = random.Random(seed), Path("mutant.safetensors"), []
     for number in range(count):
         is_signed = number % 2 == 1
@@ -72,7 +72,7 @@ def in_little_memory(folder: Path, work: Callable[[], list[str]]) -> list[str]:
         code = 99
         try:
             os.chdir(folder)
-            little_memory(SPARE)()
+            limit_memory(SPARE)()
             Path("complaints.json").write_text(json.dumps(work()))
             code = 0
         finally:
@@ -90,9 +90,9 @@ def require(error: BadContent, path: Path) -> None:
     assert "; " in line
 
 
-def model_judge(whole: Path) -> Judge:
+def model_judge(untrained_model: Path) -> Judge:
     """Expects a refusal, or of an unsigned mutant the very model, of a signed one a picture."""
-    expected = model_file.read(whole, CPU)
+    expected = model_file.read(untrained_model, CPU)
 
     def judge(path: Path, is_signed: bool) -> None:
         try:
@@ -116,10 +116,12 @@ COUNTS = [pytest.param(300, id="300"), pytest.param(5000, id="5000", marks=pytes
 @pytest.mark.fault("D4")
 @pytest.mark.parametrize("count", COUNTS)
 def test_mutated_models_are_refused_or_as_good_as_new(count: int, tmp_path: Path) -> None:
-    whole = save_model(tmp_path / "whole.safetensors")
-    before, judge = whole.read_bytes(), model_judge(whole)
-    assert in_little_memory(tmp_path, lambda: survey(whole, "model", count, 5, judge)) == []
-    assert whole.read_bytes() == before
+    untrained_model = save_model(tmp_path / "whole.safetensors")
+    before, judge = untrained_model.read_bytes(), model_judge(untrained_model)
+    assert (
+        in_little_memory(tmp_path, lambda: survey(untrained_model, "model", count, 5, judge)) == []
+    )
+    assert untrained_model.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {
         "whole.safetensors", "mutant.safetensors", "complaints.json",
     }  # fmt: skip
@@ -129,8 +131,8 @@ def test_mutated_models_are_refused_or_as_good_as_new(count: int, tmp_path: Path
 @pytest.mark.parametrize("count", COUNTS)
 def test_mutated_checkpoints_are_refused_and_change_nothing(count: int, tmp_path: Path) -> None:
     config = tiny("condition.code_dim=4")
-    whole = tmp_path / "whole.safetensors"
-    State(config, Model(config, 4)).save(whole, {"seconds": 1.5, "precision": "fp32"})
+    untrained_model = tmp_path / "whole.safetensors"
+    State(config, Model(config, 4)).save(untrained_model, {"seconds": 1.5, "precision": "fp32"})
     fresh = State(tiny("condition.code_dim=4", "training.seed=1"), Model(config, 4))
     before = {name: value.clone() for name, value in fresh.learned().items()}
 
@@ -146,13 +148,16 @@ def test_mutated_checkpoints_are_refused_and_change_nothing(count: int, tmp_path
         for name, value in fresh.learned().items():
             value.copy_(before[name])
 
-    assert in_little_memory(tmp_path, lambda: survey(whole, "checkpoint", count, 6, judge)) == []
+    assert (
+        in_little_memory(tmp_path, lambda: survey(untrained_model, "checkpoint", count, 6, judge))
+        == []
+    )
 
 
 @pytest.mark.fault("D4")
-def test_a_mutant_on_the_command_line_is_one_line(genctl: Run, tmp_path: Path) -> None:
-    whole, chance = save_model(tmp_path / "whole.safetensors"), random.Random(7)
-    found, metadata, _ = tensors.read(whole, "model")
+def test_a_mutant_on_the_command_line_is_one_line(genctl: RunGenctl, tmp_path: Path) -> None:
+    untrained_model, chance = save_model(tmp_path / "whole.safetensors"), random.Random(7)
+    found, metadata, _ = tensors.read(untrained_model, "model")
     for number in range(60):
         way: Any = chance.choice([with_odd_fact, with_odd_tensor])
         Path("mutant.safetensors").write_bytes(way(found, metadata, chance))
@@ -163,4 +168,4 @@ def test_a_mutant_on_the_command_line_is_one_line(genctl: Run, tmp_path: Path) -
         assert done.err.count("genctl: error: ") == (done.code == 65)
         assert len(done.err) < 3000
         assert done.err.isascii() or "\x1b" not in done.err
-    assert genctl("sample", "--run", whole, "--n", 1, "--out", "a.png").code == 0
+    assert genctl("sample", "--run", untrained_model, "--n", 1, "--out", "a.png").code == 0

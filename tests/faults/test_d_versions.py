@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import REPOSITORY, Run
+from tests.conftest import REPOSITORY, RunGenctl
 from tests.faults.refusal import refuse
 from tests.golden.write import MORE_IMAGES, sample, train
 from tests.support.forge import header, with_header
-from tests.support.life import differing, live, outcome, signalled
+from tests.support.processes import differing_parts, outcome, run_training, signal_after_step
 
 GOLDEN = sorted((REPOSITORY / "tests" / "golden").glob("format-*"))
 
@@ -40,7 +40,7 @@ def test_there_are_golden_files() -> None:
 @pytest.mark.fault("D7")
 @pytest.mark.parametrize("folder", GOLDEN, ids=lambda path: path.name)
 def test_a_golden_model_draws_the_pictures_that_it_always_drew(
-    folder: Path, genctl: Run, tmp_path: Path
+    folder: Path, genctl: RunGenctl, tmp_path: Path
 ) -> None:
     done = genctl(*sample(folder / "run" / "model.safetensors", tmp_path / "now.npz"))
     assert done.code == 0, done.err
@@ -52,7 +52,7 @@ def test_a_golden_model_draws_the_pictures_that_it_always_drew(
 @pytest.mark.fault("D7")
 @pytest.mark.parametrize("folder", GOLDEN, ids=lambda path: path.name)
 def test_a_golden_run_is_listed_complete_and_goes_on(
-    folder: Path, genctl: Run, tmp_path: Path
+    folder: Path, genctl: RunGenctl, tmp_path: Path
 ) -> None:
     shutil.copytree(folder / "run", tmp_path / "runs" / "run")
     assert genctl("runs", "--json").json["runs"][0]["status"] == "complete"
@@ -68,7 +68,9 @@ def test_a_golden_run_is_listed_complete_and_goes_on(
 
 
 @pytest.mark.fault("D7")
-def test_a_model_of_a_later_format_is_refused_for_what_it_is(genctl: Run, tmp_path: Path) -> None:
+def test_a_model_of_a_later_format_is_refused_for_what_it_is(
+    genctl: RunGenctl, tmp_path: Path
+) -> None:
     whole = GOLDEN[-1] / "run" / "model.safetensors"
     found = header(whole.read_bytes())
     found["__metadata__"]["format"] = "genctl 2"
@@ -80,7 +82,9 @@ def test_a_model_of_a_later_format_is_refused_for_what_it_is(genctl: Run, tmp_pa
 
 
 @pytest.mark.fault("D7")
-def test_a_run_continued_by_a_later_version_is_left_alone(genctl: Run, tmp_path: Path) -> None:
+def test_a_run_continued_by_a_later_version_is_left_alone(
+    genctl: RunGenctl, tmp_path: Path
+) -> None:
     shutil.copytree(GOLDEN[-1] / "run", tmp_path / "runs" / "run")
     folder = tmp_path / "runs" / "run" / "checkpoints"
     content = (folder / "000000640.safetensors").read_bytes()
@@ -103,26 +107,26 @@ def test_a_run_continued_by_a_later_version_is_left_alone(genctl: Run, tmp_path:
 
 @pytest.mark.fault("D8")
 def test_a_damaged_newest_checkpoint_is_kept_aside_for_the_one_before(
-    tmp_path: Path, untouched: Path
+    tmp_path: Path, uninterrupted_run: Path
 ) -> None:
-    assert live(tmp_path, happening=signalled(signal.SIGTERM, step=17)).code == 143
+    assert run_training(tmp_path, fault=signal_after_step(signal.SIGTERM, step=17)).code == 143
     run = tmp_path / "runs" / "run"
     newest = max((run / "checkpoints").glob("*.safetensors"))
     damaged = newest.read_bytes()[:-100]
     newest.write_bytes(damaged)
-    done = live(tmp_path)
+    done = run_training(tmp_path)
     assert done.code == 0
     (warning,) = [line for line in done.err.splitlines() if line.startswith("genctl: warning: ")]
     assert f"cannot use {newest.relative_to(tmp_path)}: truncated" in warning
     assert f"kept as {newest.stem}.damaged, going on from the checkpoint before it" in warning
     assert "from 256 images" in done.err
     assert newest.with_suffix(".damaged").read_bytes() == damaged
-    assert differing(outcome(run), outcome(untouched)) == []
+    assert differing_parts(outcome(run), outcome(uninterrupted_run)) == []
 
 
 @pytest.mark.fault("D8")
 def test_a_named_model_is_never_replaced_by_another(
-    genctl: Run, tiny_run: Path, tmp_path: Path
+    genctl: RunGenctl, tiny_run: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "runs" / "mine"
     shutil.copytree(tiny_run, run)

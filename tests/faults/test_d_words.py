@@ -10,7 +10,7 @@ import torch
 
 from genctl.data.digits import Digits
 from genctl.data.pictures import picture_of
-from tests.conftest import Finished, Run
+from tests.conftest import Completed, RunGenctl
 from tests.faults.refusal import commands, contents, refuse
 from tests.support.forge import rewritten
 
@@ -19,16 +19,16 @@ HOSTILE = ("../../../x", "/etc/passwd", "a\nb", "\x1b[31mred\x1b[2J", "x" * 1_00
 
 
 @pytest.fixture
-def hostile(whole: Path, tmp_path: Path) -> Path:
+def hostile(untrained_model: Path, tmp_path: Path) -> Path:
     """A model whose ten classes have names that nobody would choose."""
 
     def rename(found: dict[str, torch.Tensor], metadata: dict[str, Any]) -> None:
         metadata["classes"] = list(HOSTILE)
 
-    return rewritten(whole, tmp_path / "hostile.safetensors", rename)
+    return rewritten(untrained_model, tmp_path / "hostile.safetensors", rename)
 
 
-def terminal_is_safe(done: Finished) -> None:
+def terminal_is_safe(done: Completed) -> None:
     """Nothing that a terminal would obey, and nothing without end."""
     assert all(line.isprintable() for line in (done.err + done.out).splitlines())
     assert len(done.err) < 10_000
@@ -36,7 +36,7 @@ def terminal_is_safe(done: Finished) -> None:
 
 @pytest.mark.fault("D9")
 def test_words_of_a_model_are_shown_as_text_and_write_only_what_was_asked(
-    genctl: Run, hostile: Path, tmp_path: Path
+    genctl: RunGenctl, hostile: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "here").mkdir()
     before = contents(tmp_path)
@@ -62,7 +62,7 @@ def test_words_of_a_model_are_shown_as_text_and_write_only_what_was_asked(
 
 @pytest.mark.fault("D9")
 def test_a_class_called_like_another_folder_is_not_looked_for_there(
-    genctl: Run, hostile: Path, tmp_path: Path
+    genctl: RunGenctl, hostile: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "x").mkdir()
@@ -77,7 +77,7 @@ def test_a_class_called_like_another_folder_is_not_looked_for_there(
 
 @pytest.mark.fault("D9")
 def test_nothing_is_downloaded_to_where_a_model_says(
-    genctl: Run, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    genctl: RunGenctl, untrained_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
@@ -86,7 +86,7 @@ def test_nothing_is_downloaded_to_where_a_model_says(
     def move(found: dict[str, torch.Tensor], metadata: dict[str, Any]) -> None:
         metadata["config"]["data"] |= {"kind": "kmnist", "root": str(tmp_path / "theirs")}
 
-    path = rewritten(whole, tmp_path / "moved.safetensors", move)
+    path = rewritten(untrained_model, tmp_path / "moved.safetensors", move)
     done = genctl("evaluate", "--run", path, "--quiet")
     assert done.code == 69
     assert str(tmp_path / "mine") in done.err
@@ -96,12 +96,12 @@ def test_nothing_is_downloaded_to_where_a_model_says(
 @pytest.mark.fault("D9")
 @pytest.mark.parametrize("name", ["\x1b[31m", "mоdel.roles", "../../x", "y" * 500_000])
 def test_hostile_names_of_tensors_are_shown_as_text(
-    name: str, genctl: Run, whole: Path, tmp_path: Path
+    name: str, genctl: RunGenctl, untrained_model: Path, tmp_path: Path
 ) -> None:
     def add(found: dict[str, torch.Tensor], metadata: dict[str, Any]) -> None:
         found[name] = torch.zeros(1)
 
-    path = rewritten(whole, tmp_path / "changed.safetensors", add)
+    path = rewritten(untrained_model, tmp_path / "changed.safetensors", add)
     refuse(genctl, commands(path)[0], "which is no part of a model")
 
 
@@ -110,19 +110,19 @@ def test_hostile_names_of_tensors_are_shown_as_text(
     "metadata", ['{"kind": "\\u001b[2J"}', '{"kind": "' + "k" * 3_000_000 + '"}']
 )
 def test_hostile_facts_are_shown_as_text(
-    metadata: str, genctl: Run, whole: Path, tmp_path: Path
+    metadata: str, genctl: RunGenctl, untrained_model: Path, tmp_path: Path
 ) -> None:
     def replace(found: dict[str, torch.Tensor], old: dict[str, Any]) -> None:
         old.clear()
         old |= json.loads(metadata)
 
-    path = rewritten(whole, tmp_path / "changed.safetensors", replace)
+    path = rewritten(untrained_model, tmp_path / "changed.safetensors", replace)
     refuse(genctl, commands(path)[0], "not a model")
 
 
 @pytest.mark.fault("D9")
 def test_a_strangers_run_directory_is_listed_and_nothing_in_it_is_obeyed(
-    genctl: Run, tiny_run: Path, tmp_path: Path
+    genctl: RunGenctl, tiny_run: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "runs" / "theirs"
     shutil.copytree(tiny_run, run)

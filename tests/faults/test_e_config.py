@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from genctl.config import config as configs
-from tests.conftest import REPOSITORY, Run
+from tests.conftest import REPOSITORY, RunGenctl
 from tests.faults.refusal import changed, contents, told
 
 GOOD = "data: {kind: digits}\n"
 
 
-def refuse(genctl: Run, text: str | bytes, code: int = 2) -> list[str]:
+def refuse(genctl: RunGenctl, text: str | bytes, code: int = 2) -> list[str]:
     """Let `train` and `configs check` refuse a config; returns what both say, line by line."""
     path = Path("file.yaml")
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -27,7 +27,7 @@ def refuse(genctl: Run, text: str | bytes, code: int = 2) -> list[str]:
     return told(trained)
 
 
-def accept(genctl: Run, text: str) -> None:
+def accept(genctl: RunGenctl, text: str) -> None:
     """The mended file works."""
     Path("file.yaml").write_text(text)
     assert genctl("configs", "check", "file.yaml").code == 0
@@ -37,7 +37,9 @@ def accept(genctl: Run, text: str) -> None:
 
 
 @pytest.mark.fault("E1")
-def test_all_mistakes_are_told_at_once_each_with_its_line_and_what_was_meant(genctl: Run) -> None:
+def test_all_mistakes_are_told_at_once_each_with_its_line_and_what_was_meant(
+    genctl: RunGenctl,
+) -> None:
     lines = refuse(
         genctl,
         "lerning_rate: .1\n"
@@ -75,7 +77,7 @@ NO_CONFIG = {
 
 @pytest.mark.fault("E1")
 @pytest.mark.parametrize("what", NO_CONFIG)
-def test_a_file_that_is_no_config_is_told_in_one_line(what: str, genctl: Run) -> None:
+def test_a_file_that_is_no_config_is_told_in_one_line(what: str, genctl: RunGenctl) -> None:
     (line,) = refuse(genctl, NO_CONFIG[what])
     assert line.startswith("file.yaml")
     accept(genctl, GOOD)
@@ -86,7 +88,7 @@ def test_a_file_that_is_no_config_is_told_in_one_line(what: str, genctl: Run) ->
     ("source", "code"),
     [(".", 2), ("none.yaml", 66), ("none/none.yaml", 66), ("x" * 300, 66), ("file.yaml/x", 66)],
 )
-def test_a_config_that_is_not_there_is_missing(source: str, code: int, genctl: Run) -> None:
+def test_a_config_that_is_not_there_is_missing(source: str, code: int, genctl: RunGenctl) -> None:
     Path("file.yaml").write_text(GOOD)
     done = genctl("train", "--config", source)
     assert done.code == code
@@ -119,7 +121,7 @@ REFUSED = ["on", "010", "0x1p3", "1:30", "2024-01-01", "1_000", "'0.1'", "yes", 
 
 @pytest.mark.fault("E2")
 @pytest.mark.parametrize("word", REFUSED)
-def test_what_is_no_number_is_not_taken_for_one(word: str, genctl: Run) -> None:
+def test_what_is_no_number_is_not_taken_for_one(word: str, genctl: RunGenctl) -> None:
     (line,) = refuse(genctl, f"{GOOD}optimizer:\n  learning_rate: {word}\n")
     assert line.startswith("file.yaml:3: optimizer.learning_rate: must be ")
     assert ", found " in line, "what YAML read"
@@ -144,7 +146,9 @@ def test_a_number_in_any_usual_spelling_is_that_number(word: str, number: float)
      ("data: {kind: no}", "the text 'no'"), ("data: {kind: folder, root: 12}", "the number 12"),
      ("networks: {kind: dcgan, conditional_batchnorm: 1}", "the number 1")],
 )  # fmt: skip
-def test_a_value_of_another_type_is_never_converted(setting: str, why: str, genctl: Run) -> None:
+def test_a_value_of_another_type_is_never_converted(
+    setting: str, why: str, genctl: RunGenctl
+) -> None:
     (line,) = refuse(genctl, setting)
     assert why in line
 
@@ -153,7 +157,7 @@ def test_a_value_of_another_type_is_never_converted(setting: str, why: str, genc
 
 
 @pytest.mark.fault("E3")
-def test_keys_that_stand_twice_are_told_with_both_lines(genctl: Run) -> None:
+def test_keys_that_stand_twice_are_told_with_both_lines(genctl: RunGenctl) -> None:
     text = "training:\n  seed: 1\n  images: 5\n  seed: 2\ndata: {kind: digits}\ntraining: {}\n"
     assert refuse(genctl, text) == [
         "file.yaml:4: training.seed: duplicate key, first on line 2",

@@ -8,7 +8,7 @@ import pytest
 
 from genctl.config import config as configs
 from tests.faults.refusal import changed, contents, told
-from tests.support.life import checkpoints, forked, little_memory, live
+from tests.support.processes import checkpointed_images, limit_memory, run_forked, run_training
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 SPARE = 50 * 2**20  # bytes that a refusal may take
@@ -58,12 +58,12 @@ HOSTILE = {
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_config_is_refused_in_little_memory(what: str, tmp_path: Path) -> None:
     (tmp_path / "file.yaml").write_text(HOSTILE[what])
-    done = forked(tmp_path, ["train", "--config", "file.yaml", "--quiet"], little_memory(SPARE))
+    done = run_forked(tmp_path, ["train", "--config", "file.yaml", "--quiet"], limit_memory(SPARE))
     assert (done.code, done.out) == (2, ""), done.err[-2000:]
     assert all("file.yaml" in line for line in told(done))
     assert {path.name for path in tmp_path.iterdir()} == {"file.yaml", "out", "err"}  # no canary
     (tmp_path / "file.yaml").write_text(GOOD)
-    assert forked(tmp_path, ["configs", "check", "file.yaml"]).code == 0
+    assert run_forked(tmp_path, ["configs", "check", "file.yaml"]).code == 0
 
 
 @linux
@@ -73,7 +73,7 @@ def test_a_hostile_config_is_refused_in_little_memory(what: str, tmp_path: Path)
 def test_a_hostile_override_is_refused_in_little_memory(what: str, tmp_path: Path) -> None:
     value = HOSTILE[what].partition(": ")[2].replace("\0", "\\0").removeprefix("{seed: ")
     words = ["train", "--config", "tiny", "--quiet", "--set", f"training.seed={value}"]
-    done = forked(tmp_path, words, little_memory(SPARE))
+    done = run_forked(tmp_path, words, limit_memory(SPARE))
     assert (done.code, done.out) == (2, "")
     assert len(told(done)) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"out", "err"}
@@ -92,20 +92,20 @@ CHANGED = {
 
 @pytest.mark.fault("E5")
 def test_a_run_goes_on_with_its_settings_or_says_which_are_others(tmp_path: Path) -> None:
-    assert live(tmp_path).code == 0
+    assert run_training(tmp_path).code == 0
     run = tmp_path / "runs" / "run"
     before = contents(run)
     for setting, difference in CHANGED.items():
-        done = live(tmp_path, "--set", setting)
+        done = run_training(tmp_path, "--set", setting)
         assert done.code == done.json["exit_code"] == 2
         assert f"runs/run/config.yaml: {difference}" in told(done)
         assert "--fresh" in done.err
         assert [name for name in changed(before, run) if "/." not in name] == []
     allowed = ("training.images=512", "training.log_every=64", "training.keep=3")
     more = [word for setting in allowed for word in ("--set", setting)]
-    assert live(tmp_path, *more).code == 0
+    assert run_training(tmp_path, *more).code == 0
     recorded = configs.load(str(run / "config.yaml")).training
     assert (recorded.images, recorded.log_every, recorded.keep) == (512, 64, 3)
-    assert checkpoints(run) == ["384", "480", "512"]
+    assert checkpointed_images(run) == ["384", "480", "512"]
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["images"] == 512

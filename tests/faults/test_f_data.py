@@ -16,17 +16,17 @@ from torchvision import datasets
 
 from genctl.common.files import PREFIX
 from genctl.data.torchvision_sets import Kmnist, Mnist
-from tests.conftest import Finished
+from tests.conftest import Completed
 from tests.faults.mirror import NAMES, Mirrors, idx, mirrors, small_set
 from tests.faults.refusal import changed, contents, require_line
-from tests.support.life import SETTINGS, differing, forked, outcome
+from tests.support.processes import SETTINGS, differing_parts, outcome, run_forked
 
 
-def train(folder: Path, kind: str) -> Finished:
+def train(folder: Path, kind: str) -> Completed:
     """Train a short run on a data set that lies, or will lie, in ``folder / data``."""
     settings = (*SETTINGS, "training.images=64", f"data.kind={kind}", "data.root=data")
     sets = [word for setting in settings for word in ("--set", setting)]
-    return forked(folder, ["train", "--config", "tiny", "--name", "run", "--quiet", *sets])
+    return run_forked(folder, ["train", "--config", "tiny", "--name", "run", "--quiet", *sets])
 
 
 # -- F3: damaged files ----------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def test_no_run_trains_on_a_damaged_file(name: str, mnist: Path, tmp_path: Path)
     (tmp_path / "data").rename(tmp_path / "other" / "data")
     assert train(tmp_path / "other", "mnist").code == 0
     one, other = (outcome(folder / "runs" / "run") for folder in (tmp_path, tmp_path / "other"))
-    assert differing(one, other) == []
+    assert differing_parts(one, other) == []
 
 
 def nonsense() -> dict[str, dict[str, bytes]]:
@@ -182,7 +182,7 @@ def test_what_was_downloaded_is_checked_ever_after(served: Mirrors, tmp_path: Pa
     path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
     done = train(tmp_path / "second", "kmnist")
     assert done.code == 0  # another folder, another download
-    done = forked(tmp_path, ["train", "--config", "tiny", "--name", "new", "--quiet",
+    done = run_forked(tmp_path, ["train", "--config", "tiny", "--name", "new", "--quiet",
                              "--set", "data.kind=kmnist", "--set", "data.root=data"])  # fmt: skip
     assert done.code == 65
     require_line(done, "it has changed since it was downloaded")

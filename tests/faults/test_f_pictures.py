@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 from tests.faults.refusal import changed, contents, refuse, require_line
-from tests.support.life import forked, little_memory
 from tests.support.models import save_model
+from tests.support.processes import limit_memory, run_forked
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 SPARE = 100 * 2**20  # bytes that a refusal may take
@@ -50,7 +50,7 @@ BAD = {
 @pytest.mark.fault("F1")
 @pytest.mark.parametrize("what", BAD)
 def test_a_bad_picture_is_refused_before_anything_is_written(
-    what: str, genctl: Run, model: Path, tmp_path: Path
+    what: str, genctl: RunGenctl, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "some").mkdir()
     for name in ("a.png", "z.png"):
@@ -92,7 +92,7 @@ ODD = {
 @pytest.mark.fault("F1")
 @pytest.mark.parametrize("what", ODD)
 def test_a_picture_in_another_dress_has_the_same_code(
-    what: str, genctl: Run, model: Path, tmp_path: Path
+    what: str, genctl: RunGenctl, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "plain.png").write_bytes(saved("PNG"))
     (tmp_path / "odd.png").write_bytes(ODD[what])
@@ -106,7 +106,9 @@ def test_a_picture_in_another_dress_has_the_same_code(
 @pytest.mark.parametrize(
     "name", ["a b.png", "a\nb.png", "-a.png", "ä.png", "[1].png", "\udcff.png"]
 )
-def test_a_picture_may_have_any_name(name: str, genctl: Run, model: Path, tmp_path: Path) -> None:
+def test_a_picture_may_have_any_name(
+    name: str, genctl: RunGenctl, model: Path, tmp_path: Path
+) -> None:
     GREY.save(tmp_path / name, "PNG")
     words = ("encode", "--run", model, "--out", "codes.jsonl", "--quiet", "--", name)
     done = genctl(*words)
@@ -183,20 +185,20 @@ def test_a_bomb_is_refused_in_little_memory(what: str, model: Path, tmp_path: Pa
     bomb.write_bytes(BOMBS[what])
     before = contents(tmp_path)
     words = ["encode", "bomb.png", "--run", str(model), "--quiet"]
-    done = forked(tmp_path, words, little_memory(SPARE))
+    done = run_forked(tmp_path, words, limit_memory(SPARE))
     assert (done.code, done.out) == (65, ""), done.err
     require_line(done, "cannot use bomb.png: ")
     streams = [str(tmp_path / "err"), str(tmp_path / "out")]
     assert [name for name in changed(before, tmp_path) if name not in streams] == []
     bomb.write_bytes(saved("PNG"))
-    assert forked(tmp_path, words).code == 0
+    assert run_forked(tmp_path, words).code == 0
 
 
 @linux
 @pytest.mark.fault("F2")
 @pytest.mark.parametrize("side", [8_000, 10_000, 20_000])
 def test_a_picture_that_claims_to_be_huge_is_refused_for_its_size(
-    side: int, genctl: Run, model: Path, tmp_path: Path
+    side: int, genctl: RunGenctl, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "a.png").write_bytes(png_of_size(side, side))
     refuse(genctl, ("sample", "--run", model, "--condition", "a.png"), "make it smaller")
@@ -204,7 +206,7 @@ def test_a_picture_that_claims_to_be_huge_is_refused_for_its_size(
 
 @pytest.mark.fault("F2")
 def test_a_picture_with_a_long_but_sane_text_is_read(
-    genctl: Run, model: Path, tmp_path: Path
+    genctl: RunGenctl, model: Path, tmp_path: Path
 ) -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", "x" * 100_000, zip=True)

@@ -11,19 +11,19 @@ import torch
 from PIL import Image
 
 from genctl.training.trainer import Trainer
-from tests.conftest import REPOSITORY, Finished
+from tests.conftest import REPOSITORY, Completed
 from tests.faults.refusal import changed, contents, require_finite_files
-from tests.support.life import (
-    Happening,
-    after_step,
-    checkpoints,
-    differing,
-    forked,
-    little_memory,
-    live,
-    outcome,
-)
 from tests.support.models import save_model
+from tests.support.processes import (
+    Fault,
+    after_step,
+    checkpointed_images,
+    differing_parts,
+    limit_memory,
+    outcome,
+    run_forked,
+    run_training,
+)
 
 RUN = Path("runs") / "run"
 STEP = 20  # after the checkpoints of 128 and 256 images
@@ -32,7 +32,7 @@ STEP = 20  # after the checkpoints of 128 and 256 images
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 
 
-def require_advice(done: Finished) -> None:
+def require_advice(done: Completed) -> None:
     (line,) = [line for line in done.err.splitlines() if "genctl: error:" in line]
     assert "memory" in line
     assert "; " in line, "a way out"
@@ -43,11 +43,11 @@ def require_advice(done: Finished) -> None:
 @pytest.mark.fault("G3")
 def test_a_batch_too_large_for_the_memory_is_told(tmp_path: Path) -> None:
     large = ("--set", "training.batch_size=65536", "--set", "training.images=65536")
-    done = live(tmp_path, *large, happening=little_memory(300 * 2**20))
+    done = run_training(tmp_path, *large, fault=limit_memory(300 * 2**20))
     assert done.code == done.json["exit_code"] == 71
     require_advice(done)
-    assert checkpoints(tmp_path / RUN) == []
-    assert live(tmp_path, "--fresh").code == 0
+    assert checkpointed_images(tmp_path / RUN) == []
+    assert run_training(tmp_path, "--fresh").code == 0
 
 
 def out_of_memory(_: Any = None) -> None:
@@ -62,7 +62,7 @@ def in_a_save() -> None:
     Trainer.save_samples = out_of_memory  # type: ignore[method-assign]
 
 
-MOMENTS: dict[str, tuple[Happening, list[str]]] = {
+MOMENTS: dict[str, tuple[Fault, list[str]]] = {
     "at the first step": (at_first_step, []),
     "in the middle": (after_step(STEP, out_of_memory), ["128", "256"]),
     "when pictures are drawn": (in_a_save, []),
@@ -72,17 +72,17 @@ MOMENTS: dict[str, tuple[Happening, list[str]]] = {
 @pytest.mark.fault("G3")
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_gpu_without_memory_leaves_the_last_checkpoint_and_the_same_line_goes_on(
-    moment: str, untouched: Path, tmp_path: Path
+    moment: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    happening, left = MOMENTS[moment]
-    done = live(tmp_path, happening=happening)
+    fault, left = MOMENTS[moment]
+    done = run_training(tmp_path, fault=fault)
     assert done.code == done.json["exit_code"] == 71
     assert done.json["status"] == "failed"
     require_advice(done)
-    assert checkpoints(tmp_path / RUN) == left
+    assert checkpointed_images(tmp_path / RUN) == left
     require_finite_files(tmp_path / RUN)
-    assert live(tmp_path).code == 0
-    assert differing(outcome(tmp_path / RUN), outcome(untouched)) == []
+    assert run_training(tmp_path).code == 0
+    assert differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run)) == []
 
 
 COMMANDS = {
@@ -102,12 +102,12 @@ def test_other_commands_tell_it_too_and_write_nothing(what: str, tmp_path: Path)
     words = [*COMMANDS[what], "--run", str(model), "--quiet"]
     spare = 2**29 if what == "sample" else 30 * 2**20
     before = contents(tmp_path)
-    done = forked(tmp_path, words, little_memory(spare))
+    done = run_forked(tmp_path, words, limit_memory(spare))
     assert (done.code, done.out) == (71, ""), done.err
     require_advice(done)
     streams = [str(tmp_path / "err"), str(tmp_path / "out")]
     assert [name for name in changed(before, tmp_path) if name not in streams] == []
-    assert forked(tmp_path, ["sample", "--run", str(model), "--n", "1"]).code == 0
+    assert run_forked(tmp_path, ["sample", "--run", str(model), "--n", "1"]).code == 0
 
 
 @linux
@@ -121,4 +121,4 @@ def test_a_limit_that_not_even_torch_fits_in_is_told(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip
     assert done.returncode == 71, done.stderr
-    require_advice(Finished(done.returncode, done.stdout, done.stderr))
+    require_advice(Completed(done.returncode, done.stdout, done.stderr))

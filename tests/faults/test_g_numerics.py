@@ -11,16 +11,16 @@ import torch
 from genctl.objectives.nonsaturating import NonSaturating
 from genctl.training.adam import Adam
 from genctl.training.trainer import Trainer
-from tests.conftest import Run, program
+from tests.conftest import RunGenctl, run_genctl
 from tests.faults.refusal import changed, contents, require_finite_files
-from tests.support.life import (
+from tests.support.processes import (
     SETTINGS,
     after_step,
-    arguments,
-    checkpoints,
-    differing,
-    live,
+    checkpointed_images,
+    differing_parts,
     outcome,
+    run_training,
+    train_arguments,
 )
 
 RUN = Path("runs") / "run"
@@ -79,40 +79,40 @@ POISONS = (
 @pytest.mark.fault("G1")
 @pytest.mark.parametrize("poison", POISONS)
 def test_what_diverges_ends_with_its_last_good_weights_and_is_not_tried_again(
-    poison: Callable[[Trainer], None], untouched: Path, tmp_path: Path
+    poison: Callable[[Trainer], None], uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    done = live(tmp_path, happening=after_step(STEP, poison))
+    done = run_training(tmp_path, fault=after_step(STEP, poison))
     assert done.code == done.json["exit_code"] == 3
     assert done.json["status"] == "diverged"
     (line,) = [line for line in done.err.splitlines() if "genctl: error:" in line]
     assert re.search("diverged: .+ became infinite or not a number", line)
     run = tmp_path / RUN
     require_finite_files(run)
-    assert checkpoints(run) == ["128", "256"]
+    assert checkpointed_images(run) == ["128", "256"]
     before = contents(run)
-    again = live(tmp_path)
+    again = run_training(tmp_path)
     assert again.code == 3
     assert "would again; change its settings, or start it anew with --fresh" in again.err
     assert [name for name in changed(before, run) if "/." not in name] == []
     (run / "result.json").unlink()  # who knows better may go on from there: the same run
-    assert live(tmp_path).code == 0
-    assert differing(outcome(run), outcome(untouched)) == []
+    assert run_training(tmp_path).code == 0
+    assert differing_parts(outcome(run), outcome(uninterrupted_run)) == []
 
 
 @pytest.mark.fault("G1")
 @pytest.mark.parametrize("objective", ["nonsaturating", "hinge", "wgan_gp", "r3gan", "vae"])
 def test_a_rate_out_of_this_world_diverges_in_every_game(objective: str, tmp_path: Path) -> None:
     far = ("--set", "optimizer.learning_rate=1e20", "--set", f"objective.kind={objective}")
-    done = live(tmp_path, *far)
+    done = run_training(tmp_path, *far)
     assert done.code == 3, done.err
     assert "became infinite or not a number" in done.err
     require_finite_files(tmp_path / RUN)
-    assert live(tmp_path, *far).code == 3
+    assert run_training(tmp_path, *far).code == 3
 
 
 # -- G2: determinism ------------------------------------------------------------------------------
 
-SHORT = arguments(settings=(*SETTINGS, "training.images=256"))
+SHORT = train_arguments(settings=(*SETTINGS, "training.images=256"))
 WORLDS = {
     "plain": {},
     "elsewhere": {"PYTHONHASHSEED": "1", "TZ": "Pacific/Auckland", "LANG": "de_DE.UTF-8",
@@ -126,15 +126,15 @@ def test_neither_place_nor_time_nor_language_changes_a_bit(tmp_path: Path) -> No
     for name, environment in WORLDS.items():
         folder = tmp_path / name / "deep" if environment else tmp_path / name
         folder.mkdir(parents=True)
-        done = program(*SHORT, cwd=folder, **environment)
+        done = run_genctl(*SHORT, cwd=folder, **environment)
         assert done.code == 0, done.err
         for out in ("a.png", "b.png"):
             words = ("--n", 4, "--condition", "digits:test[0:2]", "--condition", "noise")
-            drawn = program("sample", *words, "--out", out, cwd=folder, **environment)
+            drawn = run_genctl("sample", *words, "--out", out, cwd=folder, **environment)
             assert drawn.code == 0, drawn.err
         results.append(outcome(folder / RUN))
         pictures += [pixels(folder / "a.png"), pixels(folder / "b.png")]
-    assert differing(*results) == []
+    assert differing_parts(*results) == []
     assert all(picture == pictures[0] for picture in pictures)
 
 
@@ -147,12 +147,12 @@ def pixels(path: Path) -> bytes:
 
 @pytest.mark.fault("G2")
 def test_another_seed_gives_another_run_and_other_pictures(
-    genctl: Run, untouched: Path, tmp_path: Path
+    genctl: RunGenctl, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    assert live(tmp_path, "--set", "training.seed=1").code == 0
-    different = differing(outcome(tmp_path / RUN), outcome(untouched))
+    assert run_training(tmp_path, "--set", "training.seed=1").code == 0
+    different = differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run))
     assert {"checkpoint", "metrics", "samples", "model"} <= set(different)
     for seed in (0, 1):
-        words = ("--run", untouched, "--n", 4, "--condition", "label:1", "--seed", seed)
+        words = ("--run", uninterrupted_run, "--n", 4, "--condition", "label:1", "--seed", seed)
         assert genctl("sample", *words, "--out", f"{seed}.png").code == 0
     assert pixels(tmp_path / "0.png") != pixels(tmp_path / "1.png")

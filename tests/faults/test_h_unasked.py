@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, program
-from tests.support.life import SETTINGS, arguments
+from tests.conftest import REPOSITORY, run_genctl
+from tests.support.processes import SETTINGS, train_arguments
 
 OURS = sorted(path for part in ("genctl", "scripts") for path in (REPOSITORY / part).rglob("*.py"))
 BANNED_NAMES = {"eval", "exec", "pickle", "cPickle", "dill", "joblib", "marshal", "shelve",
@@ -106,14 +106,14 @@ def test_train_sample_and_encode_need_neither_network_nor_home(
     folder = tmp_path / "work"
     folder.mkdir()
     lines = [
-        arguments("--quiet", settings=(*SETTINGS, "training.images=64")),
+        train_arguments("--quiet", settings=(*SETTINGS, "training.images=64")),
         ["sample", "--n", "2", "--out", "a.png", "--quiet"],
         ["encode", "digits:test[0:9]", "--out", "codes.npz", "--quiet"],
         ["runs", "--quiet"],
         ["reproduce", "a.png", "--quiet"],
     ]
     for line in lines:
-        done = program(*line, cwd=folder, **nowhere)
+        done = run_genctl(*line, cwd=folder, **nowhere)
         assert (done.code, done.err) == (0, ""), line
     assert not (tmp_path / "stray").exists()
     assert {path.name for path in folder.iterdir()} == {
@@ -127,12 +127,12 @@ def test_what_does_need_a_home_or_a_network_says_so(
 ) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
-    line = arguments("--quiet", settings=(*SETTINGS, "training.images=64"))
-    assert program(*line, cwd=folder, **nowhere).code == 0
-    judged = program("evaluate", cwd=folder, **nowhere, GENCTL_CACHE="")
+    line = train_arguments("--quiet", settings=(*SETTINGS, "training.images=64"))
+    assert run_genctl(*line, cwd=folder, **nowhere).code == 0
+    judged = run_genctl("evaluate", cwd=folder, **nowhere, GENCTL_CACHE="")
     assert judged.code == 73
     assert "set GENCTL_CACHE" in judged.err
-    downloaded = program("train", "--config", "fashion_cgan", "--quiet", cwd=folder, **nowhere,
+    downloaded = run_genctl("train", "--config", "fashion_cgan", "--quiet", cwd=folder, **nowhere,
                          GENCTL_DATA="data")  # fmt: skip
     assert downloaded.code == 69
     assert "digits_cgan" in downloaded.err
@@ -144,7 +144,7 @@ def test_sample_works_where_the_system_has_no_network_at_all(
 ) -> None:
     if subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True).returncode:
         pytest.skip("this machine lets nobody leave the network")
-    line = arguments("--quiet", settings=(*SETTINGS, "training.images=64"))
+    line = train_arguments("--quiet", settings=(*SETTINGS, "training.images=64"))
     done = subprocess.run(
         ["unshare", "-rn", sys.executable, "-m", "genctl", *line], cwd=tmp_path, check=False,
         capture_output=True, text=True, env=os.environ | nowhere, timeout=300,

@@ -14,7 +14,7 @@ from genctl.data.pictures import to_bytes
 from genctl.inference import onnx_export as exporting
 from genctl.inference import sampling
 from genctl.runs import model_file
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 from tests.support.models import RESNET, save_model
 
 needs_onnx = pytest.mark.skipif(
@@ -36,7 +36,7 @@ def session(path: str) -> Any:
 
 @needs_onnx
 @pytest.mark.parametrize("kind", MODELS)
-def test_the_files_draw_what_sample_draws(kind: str, genctl: Run, tmp_path: Path) -> None:
+def test_the_files_draw_what_sample_draws(kind: str, genctl: RunGenctl, tmp_path: Path) -> None:
     overrides = (*MODELS[kind], "training.precision=fp32")
     model = save_model(tmp_path / "model.safetensors", *overrides)
     done = genctl("export", "--run", model, "--out", "there/onnx", "--json")
@@ -69,7 +69,7 @@ def test_the_files_draw_what_sample_draws(kind: str, genctl: Run, tmp_path: Path
 
 @needs_onnx
 def test_what_computes_something_else_is_not_written(
-    genctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    genctl: RunGenctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import onnxruntime
 
@@ -86,7 +86,7 @@ def test_what_computes_something_else_is_not_written(
 
 
 def test_without_the_extra_the_way_to_it_is_told(
-    genctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    genctl: RunGenctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from genctl.config import config as configs
-from tests.conftest import Run
+from tests.conftest import RunGenctl
 from tests.support.models import RESNET, save_model
 
 GAP, CELL = 2, 18
@@ -37,7 +37,7 @@ def cell(sheet: np.ndarray, row: int, column: int) -> np.ndarray:
     return sheet[top : top + 16, left : left + 16]
 
 
-def test_each_row_is_what_sample_draws_from_that_run(genctl: Run, runs: Path) -> None:
+def test_each_row_is_what_sample_draws_from_that_run(genctl: RunGenctl, runs: Path) -> None:
     done = genctl("runs", "--sort", "run", "--sheet", "out/sheet.png", "--json")
     assert (done.code, done.json["sheet"]) == (0, "out/sheet.png")
     assert [row["run"] for row in done.json["runs"]] == ["a", "b", "none", "torn"]
@@ -54,14 +54,16 @@ def test_each_row_is_what_sample_draws_from_that_run(genctl: Run, runs: Path) ->
                 assert np.array_equal(cell(sheet, row, column), file["images"][column, ..., 0])
 
 
-def test_the_rows_follow_the_table(genctl: Run, runs: Path) -> None:
+def test_the_rows_follow_the_table(genctl: RunGenctl, runs: Path) -> None:
     done = genctl("runs", "--sort", "-run", "--sheet", "sheet.png")
     assert [line[-1] for line in done.err.splitlines()[1:]] == ["b", "a"]
     with Image.open("sheet.png") as sheet:
         assert sheet.info["runs"] == "b\na"
 
 
-def test_images_of_other_sizes_and_colours_stand_beside_each_other(genctl: Run, runs: Path) -> None:
+def test_images_of_other_sizes_and_colours_stand_beside_each_other(
+    genctl: RunGenctl, runs: Path
+) -> None:
     small = ("data.image_size=8", "networks.generator_channels=[8]", "networks.critic_channels=[8]")
     save_model(runs / "b" / "model.safetensors", *small, "data.channels=3")
     assert genctl("runs", "--sheet", "sheet.png", "--sort", "run").code == 0
@@ -73,7 +75,7 @@ def test_images_of_other_sizes_and_colours_stand_beside_each_other(genctl: Run, 
     assert np.array_equal(coloured, coloured[::2, ::2].repeat(2, axis=0).repeat(2, axis=1))
 
 
-def test_a_sheet_of_nothing_is_refused(genctl: Run, runs: Path) -> None:
+def test_a_sheet_of_nothing_is_refused(genctl: RunGenctl, runs: Path) -> None:
     done = genctl("runs", "--runs", "nowhere", "--sheet", "sheet.png")
     assert (done.code, done.out) == (66, "")
     assert "no run has a model" in done.err

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.conftest import program
+from tests.conftest import run_genctl
 from tests.support.forge import header, with_header
 from safetensors.torch import load_file, save_file
 
@@ -25,14 +25,14 @@ def refuse(path: Path, why: str | None = None) -> None:
     assert len(refused.value.lines()) == 1
 
 
-def test_a_model_reads_back_to_the_last_bit(whole: Path, tmp_path: Path) -> None:
-    read = model_file.read(whole, CPU)
+def test_a_model_reads_back_to_the_last_bit(untrained_model: Path, tmp_path: Path) -> None:
+    read = model_file.read(untrained_model, CPU)
     again = tmp_path / "again.safetensors"
     digest = model_file.write(again, read.model, read.class_codes, read.training_codes, read.metadata)
     assert digest == read.digest
-    assert again.read_bytes() == whole.read_bytes()
+    assert again.read_bytes() == untrained_model.read_bytes()
     weights = prefixed("model", read.model.state_dict())
-    stored = load_file(whole)
+    stored = load_file(untrained_model)
     assert weights.keys() | {"class_codes", "training_codes"} == stored.keys()
     assert all(torch.equal(weights[name], stored[name]) for name in weights)
     assert not read.model.training
@@ -40,14 +40,14 @@ def test_a_model_reads_back_to_the_last_bit(whole: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", "{}", '{"__metadata__": 3}', "{", "[" * 9999])
-def test_a_header_that_is_no_header_is_refused(text: str, whole: Path, tmp_path: Path) -> None:
+def test_a_header_that_is_no_header_is_refused(text: str, untrained_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "head.safetensors"
-    path.write_bytes(with_header(whole.read_bytes(), text))
+    path.write_bytes(with_header(untrained_model.read_bytes(), text))
     refuse(path)
 
 
-def test_a_key_that_stands_twice_is_refused(whole: Path, tmp_path: Path) -> None:
-    content = whole.read_bytes()
+def test_a_key_that_stands_twice_is_refused(untrained_model: Path, tmp_path: Path) -> None:
+    content = untrained_model.read_bytes()
     text = json.dumps(header(content))
     path = tmp_path / "same.safetensors"
     path.write_bytes(with_header(content, text))
@@ -61,14 +61,14 @@ def test_a_key_that_stands_twice_is_refused(whole: Path, tmp_path: Path) -> None
 
 
 def test_a_file_of_another_program_and_of_a_newer_one_is_refused(
-    whole: Path, tmp_path: Path
+    untrained_model: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "other.safetensors"
     save_file({"weight": torch.zeros(3)}, path)
     refuse(path, "not written by genctl")
-    found = header(whole.read_bytes())
+    found = header(untrained_model.read_bytes())
     found["__metadata__"]["format"] = "genctl 99"
-    path.write_bytes(with_header(whole.read_bytes(), json.dumps(found)))
+    path.write_bytes(with_header(untrained_model.read_bytes(), json.dumps(found)))
     refuse(path, "newer genctl")
 
 
@@ -76,8 +76,8 @@ def test_a_checkpoint_is_no_model(tiny_run: Path) -> None:
     refuse(next((tiny_run / "checkpoints").iterdir()), "not a model")
 
 
-def test_networks_that_do_not_suit_the_images_are_refused(whole: Path, tmp_path: Path) -> None:
-    read, path = model_file.read(whole, CPU), tmp_path / "small.safetensors"
+def test_networks_that_do_not_suit_the_images_are_refused(untrained_model: Path, tmp_path: Path) -> None:
+    read, path = model_file.read(untrained_model, CPU), tmp_path / "small.safetensors"
     networks = read.metadata.config.networks.model_copy(update={"generator_channels": (8,)})
     metadata = replace(read.metadata, config=read.metadata.config.model_copy(update={"networks": networks}))
     model = Model(metadata.config, 10, INFERENCE_ROLES)
@@ -94,8 +94,8 @@ def test_a_missing_file_is_missing(tmp_path: Path) -> None:
 def test_a_model_needs_nothing_but_itself(tiny_run: Path, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere.safetensors"
     moved.write_bytes((tiny_run / "model.safetensors").read_bytes())
-    sampled = program("sample", "--run", moved.name, "--n", 3, "--condition", "label:1",
+    sampled = run_genctl("sample", "--run", moved.name, "--n", 3, "--condition", "label:1",
                       "--out", "a.npz", cwd=tmp_path)  # fmt: skip
-    encoded = program("encode", "digits:test[0:9]", "--run", moved.name, cwd=tmp_path)
+    encoded = run_genctl("encode", "digits:test[0:9]", "--run", moved.name, cwd=tmp_path)
     assert (sampled.code, encoded.code) == (0, 0)
     assert {path.name for path in tmp_path.iterdir()} == {moved.name, "a.npz", "codes.npz"}

@@ -17,7 +17,7 @@ from genctl.data.digits import Digits
 from genctl.evaluation import lessons
 from genctl.evaluation.cache import judge_of
 from tests.conftest import REPOSITORY
-from tests.support.life import SETTINGS
+from tests.support.processes import SETTINGS
 from tests.support.recorder import Recorder
 
 SCRIPTS = REPOSITORY / "scripts"

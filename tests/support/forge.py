@@ -36,9 +36,9 @@ def with_header(content: bytes, text: str) -> bytes:
     return struct.pack("<Q", len(raw)) + raw + content[header_end(content) :]
 
 
-def rewritten(whole: Path, path: Path, change: Change, kind: str = "model") -> Path:
+def rewritten(untrained_model: Path, path: Path, change: Change, kind: str = "model") -> Path:
     """A file that someone who knows the format has changed, with a digest that fits."""
-    found, metadata, _ = tensors.read(whole, kind)
+    found, metadata, _ = tensors.read(untrained_model, kind)
     change(found, metadata)
     tensors.write(path, found, metadata)
     return path

@@ -15,8 +15,8 @@ import torch
 from genctl.common import tensors
 from genctl.common.errors import ConfigError
 from genctl.training.process_group import ProcessGroup
-from tests.conftest import REPOSITORY, program
-from tests.support.life import metrics
+from tests.conftest import REPOSITORY, run_genctl
+from tests.support.processes import read_metrics
 from tests.support.tiny import SMALL
 
 SETTINGS = (
@@ -62,7 +62,7 @@ def test_the_gradients_are_those_of_one_process_with_the_whole_batch(
     words = line(f"objective.kind={objective}", "training.images=32")  # the second step's are kept
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     alone.mkdir()
-    assert program(*words, cwd=alone).code == 0
+    assert run_genctl(*words, cwd=alone).code == 0
     process = torchrun(shared, words)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
@@ -75,7 +75,7 @@ def test_the_gradients_are_those_of_one_process_with_the_whole_batch(
     for name in (*gradients, *statistics):
         torch.testing.assert_close(both[name], one[name], rtol=2e-3, atol=1e-5, msg=name)
     for shared_line, line_alone in zip(
-        metrics(shared / "runs" / "run"), metrics(alone / "runs" / "run"), strict=True
+        read_metrics(shared / "runs" / "run"), read_metrics(alone / "runs" / "run"), strict=True
     ):
         assert shared_line["terms"] == pytest.approx(line_alone["terms"], rel=1e-4)
 
@@ -94,7 +94,7 @@ def test_asked_to_stop_they_leave_a_checkpoint_and_one_process_may_go_on(tmp_pat
     images = result["images"]
     assert checkpoint(tmp_path)
     assert json.loads((run / "environment.json").read_text())["processes"] == 2
-    done = program(*line(f"training.images={images + 160}"), cwd=tmp_path)
+    done = run_genctl(*line(f"training.images={images + 160}"), cwd=tmp_path)
     assert done.code == 0, done.err
     assert "processes 2 -> 1" in done.err
     assert done.json["images"] >= images + 160
@@ -102,7 +102,7 @@ def test_asked_to_stop_they_leave_a_checkpoint_and_one_process_may_go_on(tmp_pat
 
 def test_a_run_that_is_complete_is_so_for_all_of_them(tmp_path: Path) -> None:
     words = line("training.images=32")
-    assert program(*words, cwd=tmp_path).code == 0
+    assert run_genctl(*words, cwd=tmp_path).code == 0
     process = torchrun(tmp_path, words)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err

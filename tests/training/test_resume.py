@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from genctl.common.files import PREFIX
-from tests.support.life import differing, live, metrics, outcome, signalled
+from tests.support.processes import (
+    differing_parts,
+    outcome,
+    read_metrics,
+    run_training,
+    signal_after_step,
+)
 
 Reference = tuple[Path, dict[str, Any]]
 
@@ -20,21 +26,21 @@ Reference = tuple[Path, dict[str, Any]]
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
     """An uninterrupted run, and what is left of it."""
     folder = tmp_path_factory.mktemp("reference")
-    done = live(folder)
+    done = run_training(folder)
     assert done.code == 0, done.err
     return folder / "run", outcome(folder / "runs" / "run")
 
 
 def assert_is_reference(folder: Path, reference: Reference) -> None:
-    assert differing(outcome(folder / "runs" / "run"), reference[1]) == []
+    assert differing_parts(outcome(folder / "runs" / "run"), reference[1]) == []
     leftovers = list(folder.rglob(f"{PREFIX}*"))
     assert leftovers == []
 
 
 def test_two_uninterrupted_runs_are_the_same(tmp_path: Path, reference: Reference) -> None:
-    live(tmp_path)
+    run_training(tmp_path)
     assert_is_reference(tmp_path, reference)
-    assert [line["images"] for line in metrics(tmp_path / "runs" / "run")] == list(
+    assert [line["images"] for line in read_metrics(tmp_path / "runs" / "run")] == list(
         range(48, 481, 48)
     )
     assert len(reference[1]["samples"]) == 4
@@ -45,7 +51,7 @@ def test_two_uninterrupted_runs_are_the_same(tmp_path: Path, reference: Referenc
 
 def interrupted(folder: Path, step: int = 17) -> Path:
     """A run that was asked to stop; returns its newest checkpoint."""
-    assert live(folder, happening=signalled(signal.SIGTERM, step=step)).code == 143
+    assert run_training(folder, fault=signal_after_step(signal.SIGTERM, step=step)).code == 143
     return sorted((folder / "runs" / "run" / "checkpoints").glob("*.safetensors"))[-1]
 
 
@@ -69,7 +75,7 @@ def test_a_damaged_checkpoint_is_put_aside_for_the_one_before(
 ) -> None:
     newest = interrupted(tmp_path)
     damage(newest)
-    done = live(tmp_path)
+    done = run_training(tmp_path)
     assert done.code == 0
     assert f"warning: cannot use {newest.relative_to(tmp_path)}" in done.err
     assert "going on from the checkpoint before it" in done.err
@@ -84,7 +90,7 @@ def test_where_all_checkpoints_are_damaged_it_begins_again(
     interrupted(tmp_path)
     for path in (tmp_path / "runs" / "run" / "checkpoints").iterdir():
         cut(path)
-    done = live(tmp_path)
+    done = run_training(tmp_path)
     assert done.code == 0
     assert done.err.count("genctl: warning: cannot use") == 3
     assert_is_reference(tmp_path, reference)
@@ -95,11 +101,11 @@ def test_where_all_checkpoints_are_damaged_it_begins_again(
 
 def test_a_raised_budget_extends_the_run(tmp_path: Path) -> None:
     more = ("--set", "training.images=640")
-    live(tmp_path / "at_once", *more)
-    live(tmp_path / "extended")
-    done = live(tmp_path / "extended", *more)
+    run_training(tmp_path / "at_once", *more)
+    run_training(tmp_path / "extended")
+    done = run_training(tmp_path / "extended", *more)
     assert done.code == 0
     assert "training.images goes from 480 to 640" in done.err
     once, extended = (outcome(tmp_path / name / "runs" / "run") for name in ("at_once", "extended"))
     extended["samples"].pop("000000480.png")  # where it first ended
-    assert differing(once, extended) == []
+    assert differing_parts(once, extended) == []

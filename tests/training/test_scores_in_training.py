@@ -12,8 +12,8 @@ from genctl.common import tensors
 from genctl.evaluation import lessons
 from genctl.runs import model_file
 from genctl.training.early_stopping import overall
-from tests.conftest import Finished, Run
-from tests.support.life import SCORED
+from tests.conftest import Completed, RunGenctl
+from tests.support.processes import SCORED
 
 UNSCORED = (*SCORED, "evaluation.every=0")
 
@@ -29,7 +29,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-def train(genctl: Run, name: str, settings: tuple[str, ...], *more: object) -> Finished:
+def train(genctl: RunGenctl, name: str, settings: tuple[str, ...], *more: object) -> Completed:
     sets = [word for setting in settings for word in ("--set", setting)]
     return genctl("train", "--config", "tiny", "--name", name, "--json", *sets, *more)
 
@@ -44,7 +44,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return tensors.read(newest, "checkpoint")[0]
 
 
-def test_scores_choose_the_model_and_change_no_weight(genctl: Run, tmp_path: Path) -> None:
+def test_scores_choose_the_model_and_change_no_weight(genctl: RunGenctl, tmp_path: Path) -> None:
     with_scores = train(genctl, "scored", SCORED)
     without = train(genctl, "unscored", UNSCORED)
     assert (with_scores.code, without.code) == (0, 0)
@@ -61,7 +61,7 @@ def test_scores_choose_the_model_and_change_no_weight(genctl: Run, tmp_path: Pat
     assert model.metadata.images == best["images"]
 
 
-def test_patience_ends_a_run_and_the_run_stays_complete(genctl: Run, tmp_path: Path) -> None:
+def test_patience_ends_a_run_and_the_run_stays_complete(genctl: RunGenctl, tmp_path: Path) -> None:
     # With a rate this small nothing gets better for long.
     slow = ("optimizer.learning_rate=1e-12", "training.patience=96", "training.images=100000")
     settings = (*SCORED, *slow)
@@ -72,7 +72,7 @@ def test_patience_ends_a_run_and_the_run_stays_complete(genctl: Run, tmp_path: P
 
 
 def test_no_judge_is_trained_within_a_deadline(
-    genctl: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    genctl: RunGenctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "empty"))
     # It counts from the start of this process, which may have run other tests for minutes.

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from tests.support.life import differing, outcome
+from tests.support.processes import differing_parts, outcome
 
 RUN = Path("runs") / "run"
 EVERY = 3200  # images from one checkpoint to the next
@@ -195,7 +195,7 @@ def soak(folder: Path, seconds: float, seed: int) -> int:
     tell("storm", lives)
 
     problems = [text for each in (life, *lives) if is_old(each) for text in growth(each)]
-    different = differing(outcome(storm / RUN), outcome(calm / RUN))
+    different = differing_parts(outcome(storm / RUN), outcome(calm / RUN))
     problems += [f"the storm changed the {part}" for part in different]
     print("; ".join(problems) or "the same bits, and nothing grew")
     return 1 if problems else 0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import storm
-from tests.support.storm import Life, growth, soak, strike
+from tests.support import soak
+from tests.support.soak import Life, growth, strike
 
 
 def life(memory: list[float], files: list[int]) -> Life:
@@ -46,12 +46,12 @@ def test_a_process_is_looked_at_while_it_lives() -> None:
 def test_an_exit_that_nothing_explains_ends_the_soak(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storm, "begin", lambda *_: life([], []))
+    monkeypatch.setattr(soak, "begin", lambda *_: life([], []))
     monkeypatch.setattr(Life, "end", lambda self: 1)
     with pytest.raises(SystemExit, match=r"expected exit \[0\], found 1"):
-        storm.weather(tmp_path, 100, seed=0, longest=1)
+        soak.weather(tmp_path, 100, seed=0, longest=1)
 
 
 @pytest.mark.slow
 def test_a_short_soak_passes(tmp_path: Path) -> None:
-    assert soak(tmp_path, 30, seed=0) == 0
+    assert soak.soak(tmp_path, 30, seed=0) == 0

@@ -24,7 +24,7 @@ import torch.utils.tensorboard
 
 from genctl.common import files, tensors
 from genctl.training.trainer import Trainer
-from tests.conftest import Finished
+from tests.conftest import Completed
 from tests.support.tiny import SMALL
 
 SETTINGS = (
@@ -48,20 +48,20 @@ SCORED = (
 )
 """The same with images that a judge can look at, scored five times."""
 
-Happening = Callable[[], None]
+Fault = Callable[[], None]
 
 
-def nothing() -> None:
+def no_fault() -> None:
     """Let the run be."""
 
 
-def arguments(*more: str, settings: tuple[str, ...] = SETTINGS) -> list[str]:
+def train_arguments(*more: str, settings: tuple[str, ...] = SETTINGS) -> list[str]:
     """The command line of a short run called ``run``."""
     sets = [word for setting in settings for word in ("--set", setting)]
     return ["train", "--config", "tiny", "--name", "run", "--json", *sets, *more]
 
 
-class Odometer:
+class ImageCounter:
     """Counts the images that a run in a fork has seen; can be read after the fork was killed."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Odometer:
         return int.from_bytes(self._memory[:], "little")
 
     def watch(self) -> None:
-        """Count from here on, in this process: a happening."""
+        """Count from here on, in this process: a fault."""
         step = Trainer.take_step
 
         def counted(trainer: Trainer, progress: float) -> None:
@@ -83,35 +83,35 @@ class Odometer:
         Trainer.take_step = counted  # type: ignore[method-assign]
 
 
-def live(folder: Path, *more: str, happening: Happening = nothing) -> Finished:
-    """Train below ``folder`` in a fork in which ``happening`` comes first."""
-    return forked(folder, arguments(*more), happening)
+def run_training(folder: Path, *more: str, fault: Fault = no_fault) -> Completed:
+    """Train below ``folder`` in a fork in which ``fault`` comes first."""
+    return run_forked(folder, train_arguments(*more), fault)
 
 
-def forked(folder: Path, words: list[str], happening: Happening = nothing) -> Finished:
-    """Run genctl in ``folder``, in a fork in which ``happening`` comes first."""
-    return ended(folder, begun(folder, words, happening))
+def run_forked(folder: Path, words: list[str], fault: Fault = no_fault) -> Completed:
+    """Run genctl in ``folder``, in a fork in which ``fault`` comes first."""
+    return wait_for(folder, start_forked(folder, words, fault))
 
 
-def begun(folder: Path, words: list[str], happening: Happening = nothing) -> int:
+def start_forked(folder: Path, words: list[str], fault: Fault = no_fault) -> int:
     """The same without waiting for its end; returns the process."""
     folder.mkdir(exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fork of a process with threads; torch's own are idle
         pid = os.fork()
     if not pid:
-        _be_the_program(folder, words, happening)
+        _be_the_program(folder, words, fault)
     return pid
 
 
-def ended(folder: Path, pid: int) -> Finished:
+def wait_for(folder: Path, pid: int) -> Completed:
     """Wait for a process that ``begun`` began."""
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
-    return Finished(code, (folder / "out").read_text(), (folder / "err").read_text())
+    return Completed(code, (folder / "out").read_text(), (folder / "err").read_text())
 
 
-def _be_the_program(folder: Path, words: list[str], happening: Happening) -> None:
+def _be_the_program(folder: Path, words: list[str], fault: Fault) -> None:
     from genctl.cli.app import main
 
     code = 99
@@ -122,7 +122,7 @@ def _be_the_program(folder: Path, words: list[str], happening: Happening) -> Non
         sys.argv = ["genctl", *words]
         # What Python prints by itself shall be printed, not collected by pytest.
         threading.excepthook, sys.unraisablehook = threading.__excepthook__, sys.__unraisablehook__
-        happening()
+        fault()
         main()
     except SystemExit as left:
         code = int(left.code or 0)
@@ -141,7 +141,7 @@ def _be_the_program(folder: Path, words: list[str], happening: Happening) -> Non
 # -- what can happen ------------------------------------------------------------------------------
 
 
-def killed_at_replace(number: int, done: bool) -> Happening:
+def kill_at_replace(number: int, done: bool) -> Fault:
     """SIGKILL when the ``number``-th file is about to appear, or has just appeared."""
 
     def happen() -> None:
@@ -160,7 +160,7 @@ def killed_at_replace(number: int, done: bool) -> Happening:
     return happen
 
 
-def killed_after(seconds: float) -> Happening:
+def kill_after(seconds: float) -> Fault:
     """SIGKILL when so much time has gone by."""
 
     def happen() -> None:
@@ -171,7 +171,7 @@ def killed_after(seconds: float) -> Happening:
     return happen
 
 
-def together(*happenings: Happening) -> Happening:
+def all_of(*happenings: Fault) -> Fault:
     """Have several things happen."""
 
     def happen() -> None:
@@ -181,7 +181,7 @@ def together(*happenings: Happening) -> Happening:
     return happen
 
 
-def called(owner: Any, name: str, happen: Happening, number: int = 1) -> Happening:
+def on_call(owner: Any, name: str, happen: Fault, number: int = 1) -> Fault:
     """Do something when a function or method of ``owner`` is called for the ``number``-th time."""
 
     def prepare() -> None:
@@ -198,7 +198,7 @@ def called(owner: Any, name: str, happen: Happening, number: int = 1) -> Happeni
     return prepare
 
 
-def receive(*numbers: int) -> Happening:
+def send_signals(*numbers: int) -> Fault:
     """Receive signals."""
 
     def happen() -> None:
@@ -208,7 +208,7 @@ def receive(*numbers: int) -> Happening:
     return happen
 
 
-def after_step(number: int, happen: Callable[[Trainer], None]) -> Happening:
+def after_step(number: int, happen: Callable[[Trainer], None]) -> Fault:
     """Do something after the ``number``-th step of this part of the run."""
 
     def prepare() -> None:
@@ -225,13 +225,13 @@ def after_step(number: int, happen: Callable[[Trainer], None]) -> Happening:
     return prepare
 
 
-def signalled(*numbers: int, step: int) -> Happening:
+def signal_after_step(*numbers: int, step: int) -> Fault:
     """Receive signals after a step."""
 
-    return after_step(step, lambda _: receive(*numbers)())
+    return after_step(step, lambda _: send_signals(*numbers)())
 
 
-def disk_full_at(name: str) -> Happening:
+def disk_full_for(name: str) -> Fault:
     """Find the disk full when a file with ``name`` in its name is written but not yet flushed."""
 
     def prepare() -> None:
@@ -254,7 +254,7 @@ def disk_full_at(name: str) -> Happening:
     return prepare
 
 
-def little_memory(spare: int) -> Happening:
+def limit_memory(spare: int) -> Fault:
     """Have no more than ``spare`` bytes besides those that are taken already."""
 
     def happen() -> None:
@@ -279,7 +279,7 @@ def outcome(run: Path) -> dict[str, Any]:
     return {
         "checkpoint": (newest.name, {name: _bytes(value) for name, value in content.items()}),
         "metadata": {name: value for name, value in metadata.items() if name != "seconds"},
-        "metrics": metrics(run),
+        "metrics": read_metrics(run),
         "samples": {path.name: path.read_bytes() for path in (run / "samples").iterdir()},
         "model": (run / "model.safetensors").read_bytes(),
         "config": (run / "config.yaml").read_bytes(),
@@ -289,22 +289,22 @@ def outcome(run: Path) -> dict[str, Any]:
 
 def require_same(run: Path, reference: Path) -> None:
     """The run ended with the bits of the other one, and nothing unfinished lies about."""
-    assert differing(outcome(run), outcome(reference)) == []
+    assert differing_parts(outcome(run), outcome(reference)) == []
     assert list(run.rglob(f"{files.PREFIX}*")) == []
 
 
-def metrics(run: Path) -> list[dict[str, Any]]:
+def read_metrics(run: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl without the time they took."""
     lines = (run / "metrics.jsonl").read_text().splitlines()
     return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
 
 
-def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+def differing_parts(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     """The parts in which two outcomes differ: a whole dump of both would not help anyone."""
     return [name for name in one if one[name] != other[name]]
 
 
-def checkpoints(run: Path) -> list[str]:
+def checkpointed_images(run: Path) -> list[str]:
     """The numbers of images that there are checkpoints of."""
     return [path.stem.lstrip("0") for path in sorted((run / "checkpoints").glob("*.safetensors"))]
 
