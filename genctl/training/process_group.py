@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -19,14 +19,15 @@ import torch.distributed as dist
 from torch import Tensor
 
 from genctl.common.devices import choose_device
-from genctl.common.errors import ConfigError, Unavailable
+from genctl.common.errors import ConfigError, GenctlError, Unavailable, user_error
+from genctl.common.signals import Stopped
 
 OptionalTensor = TypeVar("OptionalTensor", Tensor, Tensor | None)
 
-MESSAGE_SIZE = 4  # numbers in every control message: an exit code, and up to three values
-RUNNING = -1.0  # in place of an exit code
+NO_EXIT = -1.0  # in place of an exit code
 
-TIMEOUT = timedelta(days=7)  # the others wait this long while rank 0 scores and saves
+TIMEOUT = timedelta(days=7)
+"""How long the others wait while rank 0 trains a judge, scores or saves."""
 
 
 @dataclass(frozen=True)
@@ -72,37 +73,62 @@ class ProcessGroup:
         parts = iter(flat.div_(self.size).split([tensor.numel() for tensor in present]))
         return [tensor if tensor is None else next(parts).view_as(tensor) for tensor in tensors]
 
-    def broadcast(self, values: Sequence[float]) -> list[float]:
-        """Rank 0's values, on every process.
+    def broadcast(self, value: float = 0.0) -> float:
+        """Rank 0's value, on every process.
 
         Raises:
             Unavailable: another process is gone.
             SystemExit: rank 0 has called ``send_exit``.
         """
         if self.size == 1:
-            return list(values)
-        exit_code, *received = self._exchange([RUNNING, *values])
-        if exit_code != RUNNING:
+            return value
+        exit_code, value = self._exchange(NO_EXIT, value)
+        if exit_code != NO_EXIT:
             raise SystemExit(int(exit_code))
-        return received[: len(values)]
+        return value
 
     def send_exit(self, exit_code: int) -> None:
-        """End the other processes, which wait in ``broadcast``."""
+        """End the other processes, which wait in ``broadcast`` or will come to it.
+
+        Raises:
+            Unavailable: another process is gone.
+        """
         if self.size > 1:
-            self._exchange([float(exit_code)])
+            self._exchange(float(exit_code), 0.0)
+
+    @contextmanager
+    def exit_sent_to_others(self) -> Iterator[None]:
+        """End the other processes with the exit code of this one when the block ends."""
+        exit_code = 1
+        try:
+            yield
+            exit_code = 0
+        except Stopped as stopped:
+            exit_code = 128 + stopped.number
+            raise
+        except Exception as error:
+            known = error if isinstance(error, GenctlError) else user_error(error)
+            exit_code = known.exit_code if known else 1
+            raise
+        finally:
+            with suppress(Unavailable):  # if they are gone, an error in the block says why
+                self.send_exit(exit_code)
 
     def broadcast_tensors(self, tensors: Sequence[Tensor]) -> None:
-        """Overwrite the tensors of all processes with those of rank 0."""
+        """Overwrite the tensors of all processes with those of rank 0.
+
+        Raises:
+            Unavailable: another process is gone.
+        """
         if self.size > 1:
             for tensor in tensors:
-                whole = tensor.contiguous()
+                contiguous = tensor.contiguous()
                 with _communication():
-                    dist.broadcast(whole, 0)
-                tensor.copy_(whole)
+                    dist.broadcast(contiguous, 0)
+                tensor.copy_(contiguous)
 
-    def _exchange(self, values: list[float]) -> list[float]:
-        padding = [0.0] * (MESSAGE_SIZE - len(values))
-        message = torch.tensor(values + padding, dtype=torch.float64)
+    def _exchange(self, exit_code: float, value: float) -> list[float]:
+        message = torch.tensor([exit_code, value], dtype=torch.float64)
         with _communication():
             dist.broadcast(message, 0, group=self.control)
         received: list[float] = message.tolist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,7 @@ from genctl.common.devices import (
     flush_denormals,
     translate_memory_errors,
 )
-from genctl.common.errors import (
-    CannotCreate,
-    ConfigError,
-    Diverged,
-    GenctlError,
-    Interrupted,
-    Unavailable,
-    WriteFailed,
-)
+from genctl.common.errors import CannotCreate, Diverged, GenctlError, Interrupted, WriteFailed
 from genctl.common.reporting import Reporter
 from genctl.common.signals import SignalFlags, Stopped, signal_flags
 from genctl.config import config as configs
@@ -37,13 +29,14 @@ from genctl.data.base import Images
 from genctl.evaluation.cache import has_judge, judge_of
 from genctl.evaluation.scorer import Scorer
 from genctl.model import to_device
-from genctl.runs import environment
 from genctl.runs.continuation import completed_result, report_new_budget, require_genctl_run
 from genctl.runs.run import Run
 from genctl.runs.tensorboard import TensorBoard
 from genctl.training.budget import Budget
 from genctl.training.checkpoint import resume
+from genctl.training.outputs import RunOutputs
 from genctl.training.process_group import ProcessGroup, local_device, process_group
+from genctl.training.reproducibility import record_environment
 from genctl.training.state import State
 from genctl.training.sync_batchnorm import synchronize_batchnorm
 from genctl.training.trainer import Trainer, TrainingServices
@@ -77,18 +70,18 @@ def train(request: TrainRequest, reporter: Reporter) -> Result:
         SystemExit: in all processes but the first, with the exit code of the first.
     """
     with signal_flags() as signals, process_group(request.device) as group:
-        if not group.is_main:
-            with signals.deferred():  # rank 0 obeys signals, and ends the others
-                _Session(request, Run(request.path), signals, group, reporter).follow()
-            raise SystemExit(0)
-        with _exit_sent_to_others(group):
-            return _train(request, signals, group, reporter)
+        if group.is_main:
+            with group.exit_sent_to_others():
+                return _train(request, signals, group, reporter)
+        with signals.deferred():  # rank 0 obeys signals, and ends the others
+            _Session(request, Run(request.path), signals, group, reporter).run_worker()
+        raise AssertionError("the exit code of rank 0 ends the other processes")
 
 
 def _train(
     request: TrainRequest, signals: SignalFlags, group: ProcessGroup, reporter: Reporter
 ) -> Result:
-    """Train as the process that reads and writes the run directory."""
+    """Train as rank 0, which reads and writes the run directory."""
     run = Run(request.path)
     if run.exists:
         require_genctl_run(run)
@@ -111,11 +104,11 @@ def _train(
         if run.exists:
             report_new_budget(run, request.config, reporter)
         files.atomic_write(run.config, configs.dump(request.config).encode())
-        return _Session(request, run, signals, group, reporter).lead()
+        return _Session(request, run, signals, group, reporter).run_main()
 
 
 class _Session:
-    """What one process adds to a run."""
+    """What one process does for a run between its start and its end."""
 
     def __init__(
         self,
@@ -125,21 +118,24 @@ class _Session:
         group: ProcessGroup,
         reporter: Reporter,
     ) -> None:
-        self.request, self.run, self.group = request, run, group
+        self.request, self.config, self.run, self.group = request, request.config, run, group
         self.signals, self.reporter = signals, reporter
         self.seconds_before = 0.0
+        self.outputs: RunOutputs | None = None
         self.trainer: Trainer | None = None
 
     def elapsed(self) -> float:
         """Seconds that all parts of the run have taken, set-up included."""
         return self.seconds_before + time.monotonic() - self.request.started
 
-    def lead(self) -> Result:
-        """Train as rank 0, and write a result however it ends."""
+    # -- rank 0 -----------------------------------------------------------------------------------
+
+    def run_main(self) -> Result:
+        """Train as rank 0, and write a result whatever happens."""
         self.run.result.unlink(missing_ok=True)  # from now on the run is not complete
         try:
             with translate_memory_errors(), flush_denormals():
-                stopped_by = self._lead()
+                stopped_by = self._train()
         except Stopped as stopped:  # outside the loop, which turns signals into errors itself
             error = stopped.as_error(self._saved())
             self._write_failure(error)
@@ -148,70 +144,46 @@ class _Session:
             self._write_failure(error)
             raise
         result = self._result("complete", stopped_by)
-        with _writable_until_now():
+        with _write_failures_only():
             self.run.write_result(result)
         return result
 
-    def follow(self) -> None:
-        """Train as another rank, which writes nothing."""
-        with translate_memory_errors(), flush_denormals():
-            device, images, test_images, state = self._set_up()
-            precision = self._start_together(state)
-            services = TrainingServices(precision, self.signals, self.reporter, group=self.group)
-            trainer = Trainer(
-                self.request.config, state, images.to(device), test_images, self.run, services
-            )
-            trainer.train(Budget(self.request.config.training.images), self.elapsed)
-            self.group.broadcast([])  # rank 0 answers with its exit code once it has saved
-
-    def _lead(self) -> str:
-        config, run = self.request.config, self.run
+    def _train(self) -> str:
+        """Set everything up and train; returns what ended the run."""
+        config, run = self.config, self.run
         device, images, test_images, state = self._set_up()
         run.remove_leftovers()
         checkpoint = resume(state, run, self.reporter.warn)
         self.seconds_before = checkpoint.seconds if checkpoint else 0.0
         saved_precision = checkpoint.precision if checkpoint else None
         precision = saved_precision or choose_precision(config.training.precision, device)
-        self._write_environment(device, precision, images, resumed=checkpoint is not None)
+        record_environment(
+            run, device, precision, images, self.group.size, checkpoint is not None, self.reporter
+        )
         run.cut_metrics(state.images)
         with TensorBoard(run.tensorboard, state.images) as tensorboard:
             scorer = self._scorer(images, test_images, device)
             self._start_together(state, precision)
-            services = TrainingServices(
-                precision, self.signals, self.reporter, scorer, tensorboard, self.group
+            images = images.to(device)
+            self.outputs = RunOutputs(
+                config, state, images, test_images, run, precision, self.elapsed, tensorboard
             )
-            trainer = Trainer(config, state, images.to(device), test_images, run, services)
-            self.trainer = trainer
+            services = TrainingServices(
+                precision, self.reporter, self.group, self.outputs, scorer, self.signals
+            )
+            self.trainer = trainer = Trainer(config, state, images, services)
             self.reporter.info(
                 f"{'resuming' if checkpoint else 'training'} {run} on {device} in {precision}"
                 + (f" with {self.group.size} processes" if self.group.size > 1 else "")
                 + (f" from {state.images:,} images" if checkpoint else "")
             )
             budget = self._budget(trainer)
-            with self.signals.deferred(), _writable_until_now():
-                return trainer.train(budget, self.elapsed)
-
-    def _set_up(self) -> tuple[torch.device, Images, Images, State]:
-        """What every process does by itself: device, data, and freshly initialized networks."""
-        config = self.request.config
-        device = local_device(self.request.device)
-        images, test_images = load_data(config)
-        model = to_device(build_model(config, len(images.classes)), device)
-        return device, images, test_images, State(config.optimizer, model)
-
-    def _start_together(self, state: State, precision: str = PRECISIONS[0]) -> str:
-        """Give all processes rank 0's state; returns rank 0's precision."""
-        values = [float(PRECISIONS.index(precision)), float(state.step), float(state.images)]
-        index, step, images = map(int, self.group.broadcast(values))
-        state.step, state.images = step, images
-        self.group.broadcast_tensors(list(state.tensors().values()))
-        if self.group.size > 1:
-            synchronize_batchnorm(state.model)
-        return PRECISIONS[index]
+            with self.signals.deferred(), _write_failures_only():
+                return trainer.train(budget)
 
     def _scorer(self, images: Images, test_images: Images, device: torch.device) -> Scorer | None:
         """The scorer, if the config asks for scores and there is time to train a judge."""
-        settings = self.request.config.evaluation
+        settings = self.config.evaluation
         if not settings.every:
             return None
         if self.request.max_time is not None and not has_judge(images):
@@ -224,37 +196,51 @@ class _Session:
         return Scorer(judge, images, test_images, settings.num_samples)
 
     def _budget(self, trainer: Trainer) -> Budget:
-        images, seconds = self.request.config.training.images, self.request.max_time
+        images, seconds = self.config.training.images, self.request.max_time
         if seconds is None:
             return Budget(images)
         # What follows the last step is rehearsed once, to know how long it takes.
         return Budget(images, seconds, reserve=1.0 + 2 * trainer.rehearse_end())
 
-    def _write_environment(
-        self, device: torch.device, precision: str, images: Images, resumed: bool
-    ) -> None:
-        """Write environment.json, and warn where the resumed run cannot be bit-exact."""
-        now = environment.describe(device, precision, images, self.group.size)
-        before = self.run.read_environment() if resumed else {}
-        if before:
-            if before.get("data") != now["data"]:
-                kind = self.request.config.data.kind
-                raise ConfigError(
-                    [f"{self.run}: the images of {kind} are not those that it began with; "
-                     "use --fresh"]
-                )  # fmt: skip
-            changed = environment.changes(before, now)
-            now["bit_exact"] = before.get("bit_exact", True) and not changed
-            if changed:
-                self.reporter.warn(
-                    f"resumed in another environment ({'; '.join(changed)}): the result will not "
-                    "be bit for bit that of an uninterrupted run"
-                )
-        if environment.is_crowded(device):
-            self.reporter.info(
-                "this machine is busy: with OMP_NUM_THREADS=1 training may be many times faster"
-            )
-        self.run.write_environment(now)
+    # -- every process ----------------------------------------------------------------------------
+
+    def _set_up(self) -> tuple[torch.device, Images, Images, State]:
+        """What every process does by itself: device, data, and freshly initialized networks."""
+        device = local_device(self.request.device)
+        images, test_images = load_data(self.config)
+        model = to_device(build_model(self.config, len(images.classes)), device)
+        return device, images, test_images, State(self.config.optimizer, model)
+
+    def _start_together(self, state: State, precision: str = PRECISIONS[0]) -> str:
+        """Give all processes rank 0's state; returns rank 0's precision."""
+        self.group.broadcast()  # rank 0 is ready, or has failed
+        tensors = state.tensors()
+        device = next(iter(tensors.values())).device
+        counters = [PRECISIONS.index(precision), state.step, state.images]
+        received = torch.tensor(counters, device=device)
+        self.group.broadcast_tensors([received, *tensors.values()])
+        index, state.step, state.images = received.tolist()
+        if self.group.size > 1:
+            synchronize_batchnorm(state.model)
+        return PRECISIONS[index]
+
+    # -- the other ranks --------------------------------------------------------------------------
+
+    def run_worker(self) -> None:
+        """Train as another rank, which reads and writes nothing.
+
+        Raises:
+            SystemExit: rank 0 has ended.
+        """
+        with translate_memory_errors(), flush_denormals():
+            device, images, _, state = self._set_up()
+            precision = self._start_together(state)
+            services = TrainingServices(precision, self.reporter, self.group)
+            trainer = Trainer(self.config, state, images.to(device), services)
+            trainer.train(Budget(self.config.training.images))
+            self.group.broadcast()  # rank 0 answers with its exit code once it has saved
+
+    # -- results ----------------------------------------------------------------------------------
 
     def _saved(self) -> str:
         images = self.run.saved_images
@@ -263,13 +249,14 @@ class _Session:
     def _write_failure(self, error: GenctlError) -> None:
         status = {Diverged: "diverged", Interrupted: "interrupted"}.get(type(error), "failed")
         error.result = self._result(status, str(error))
-        try:
-            self.run.write_result(error.result)
-        except (WriteFailed, CannotCreate) as failure:  # the first error is the one to raise
-            self.reporter.warn(str(failure))
+        with self.signals.deferred():  # the first error is the one to raise
+            try:
+                self.run.write_result(error.result)
+            except (WriteFailed, CannotCreate) as failure:
+                self.reporter.warn(str(failure))
 
     def _result(self, status: str, stopped_by: str) -> Result:
-        trainer, run = self.trainer, self.run
+        run, trainer, outputs = self.run, self.trainer, self.outputs
         images = trainer.state.images if trainer else run.saved_images
         samples = run.sample_path(images)
         return {
@@ -280,35 +267,17 @@ class _Session:
             "images_per_second": round(trainer.images_per_second, 1) if trainer else 0.0,
             "model": str(run.model) if run.model.exists() else None,
             "samples": str(samples) if samples.exists() else None,
-            "metrics": trainer.losses | trainer.scores if trainer else {},
+            "metrics": outputs.losses | outputs.scores if outputs else {},
             "stopped_by": stopped_by,
             "max_time": self.request.max_time,
         }
 
 
 @contextmanager
-def _writable_until_now() -> Iterator[None]:
+def _write_failures_only() -> Iterator[None]:
     """Inside the block, a file that cannot be created is a failed write: the run has begun."""
     try:
         yield
     except CannotCreate as error:
         reason = str(error).rpartition(";")[0]
         raise WriteFailed(f"{reason}; make it writable and run the same command again") from None
-
-
-@contextmanager
-def _exit_sent_to_others(group: ProcessGroup) -> Iterator[None]:
-    """End the other processes with this one's exit code if the block raises an error."""
-    exit_code = 1
-    try:
-        yield
-        exit_code = 0
-    except GenctlError as error:
-        exit_code = error.exit_code
-        raise
-    except Stopped as stopped:
-        exit_code = 128 + stopped.number
-        raise
-    finally:
-        with suppress(Unavailable):  # if they are gone, the error in the block says why
-            group.send_exit(exit_code)
