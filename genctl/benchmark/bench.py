@@ -79,7 +79,7 @@ class _Measurements:
         images, data = _training_images(config)
         precision = choose_precision(config.training.precision, self.device)
         engine = config.training.engine
-        loop = GenctlLoop(config, images, self.device, precision, self.folder, self.reporter)
+        loop = GenctlLoop(config, images, self.device, precision, self.reporter)
         comparison = compare(
             {
                 "genctl": loop.step,

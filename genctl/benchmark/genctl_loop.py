@@ -1,17 +1,13 @@
 """The training step of genctl, without a run directory and without an end."""
 
-from pathlib import Path
-
 import torch
 
 from genctl.common.devices import flush_denormals
 from genctl.common.reporting import Reporter
-from genctl.common.signals import SignalFlags
 from genctl.config.build import build_model
 from genctl.config.config import Config
 from genctl.data.base import Images
 from genctl.model import to_device
-from genctl.runs.run import Run
 from genctl.training.state import State
 from genctl.training.trainer import Trainer, TrainingServices
 
@@ -25,13 +21,12 @@ class GenctlLoop:
         images: Images,
         device: torch.device,
         precision: str,
-        folder: Path,
         reporter: Reporter,
     ) -> None:
         model = to_device(build_model(config, len(images.classes)), device)
-        services = TrainingServices(precision, SignalFlags(), reporter)
         state = State(config.optimizer, model)
-        self.trainer = Trainer(config, state, images.to(device), images, Run(folder), services)
+        services = TrainingServices(precision, reporter)
+        self.trainer = Trainer(config, state, images.to(device), services)
 
     def step(self) -> int:
         """Every update of the objective; returns the number of real images."""

@@ -96,7 +96,7 @@ def test_the_plain_loop_learns_what_genctl_learns(
 ) -> None:
     # A large eps: Adam amplifies gradients that are zero up to rounding.
     config = tiny(*overrides, "optimizer.betas=[0.5, 0.9]", "optimizer.eps=1e-3")
-    genctl = GenctlLoop(config, images(), CPU, "fp32", tmp_path, Recorder())
+    genctl = GenctlLoop(config, images(), CPU, "fp32", Recorder())
     plain = PlainLoopOn(config, genctl.trainer.engine.step.batches)
     for _ in range(3):
         assert plain.step() == genctl.step()
