@@ -71,7 +71,7 @@ def train(
 
 def _train(request: TrainRequest, out: Console) -> None:
     from genctl.cli.reporters import open_reporter
-    from genctl.training.session import train
+    from genctl.training.train import train
 
     with open_reporter(out) as reporter:
         result = train(request, reporter)

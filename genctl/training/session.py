@@ -1,4 +1,4 @@
-"""``genctl train``, from the command to its result: start a run, continue it, or do nothing."""
+"""What one process of a run does: set everything up, train, and write the result."""
 
 from __future__ import annotations
 
@@ -11,17 +11,10 @@ from typing import Any
 
 import torch
 
-from genctl.common import files
-from genctl.common.devices import (
-    choose_device,
-    choose_precision,
-    flush_denormals,
-    translate_memory_errors,
-)
+from genctl.common.devices import choose_precision, flush_denormals, translate_memory_errors
 from genctl.common.errors import CannotCreate, Diverged, GenctlError, Interrupted, WriteFailed
 from genctl.common.reporting import Reporter
-from genctl.common.signals import SignalFlags, Stopped, signal_flags
-from genctl.config import config as configs
+from genctl.common.signals import SignalFlags, Stopped
 from genctl.config.build import build_model
 from genctl.config.config import Config
 from genctl.config.loading import load_data
@@ -29,13 +22,12 @@ from genctl.data.base import Images
 from genctl.evaluation.cache import has_judge, judge_of
 from genctl.evaluation.scorer import Scorer
 from genctl.model import to_device
-from genctl.runs.continuation import completed_result, report_new_budget, require_genctl_run
 from genctl.runs.run import Run
 from genctl.runs.tensorboard import TensorBoard
 from genctl.training.budget import Budget
 from genctl.training.checkpoint import resume
 from genctl.training.outputs import RunOutputs
-from genctl.training.process_group import ProcessGroup, local_device, process_group
+from genctl.training.process_group import ProcessGroup, local_device
 from genctl.training.reproducibility import record_environment
 from genctl.training.state import State
 from genctl.training.sync_batchnorm import synchronize_batchnorm
@@ -58,56 +50,7 @@ class TrainRequest:
     started: float = field(default_factory=time.monotonic)  # when the process began
 
 
-def train(request: TrainRequest, reporter: Reporter) -> Result:
-    """Train until the budget is spent, from the beginning or from where the run is.
-
-    Returns:
-        The JSON of the contract: run, status, images, seconds, images_per_second, model, samples,
-        metrics.
-
-    Raises:
-        GenctlError: with the exit code that scripts rely on.
-        SystemExit: in all processes but the first, with the exit code of the first.
-    """
-    with signal_flags() as signals, process_group(request.device) as group:
-        if group.is_main:
-            with group.exit_sent_to_others():
-                return _train(request, signals, group, reporter)
-        with signals.deferred():  # rank 0 obeys signals, and ends the others
-            _Session(request, Run(request.path), signals, group, reporter).run_worker()
-        raise AssertionError("the exit code of rank 0 ends the other processes")
-
-
-def _train(
-    request: TrainRequest, signals: SignalFlags, group: ProcessGroup, reporter: Reporter
-) -> Result:
-    """Train as rank 0, which reads and writes the run directory."""
-    run = Run(request.path)
-    if run.exists:
-        require_genctl_run(run)
-    if request.fresh and run.path.exists():
-        if not run.exists:
-            raise CannotCreate(f"cannot use {run}: it is no run of genctl; choose another name")
-        reporter.info(f"renamed the old run to {run.move_aside()}")
-    if not run.exists:
-        choose_device(request.device)  # before anything is created
-    run.create()
-    # Asked twice: first without the lock, whose files would be a trace in a complete run.
-    if result := completed_result(run, request.config, request.max_time):
-        reporter.info(f"{run} is already complete")
-        return result
-    with run.locked():
-        # Another process may have finished the run in the meantime.
-        if result := completed_result(run, request.config, request.max_time):
-            reporter.info(f"{run} is already complete")
-            return result
-        if run.exists:
-            report_new_budget(run, request.config, reporter)
-        files.atomic_write(run.config, configs.dump(request.config).encode())
-        return _Session(request, run, signals, group, reporter).run_main()
-
-
-class _Session:
+class Session:
     """What one process does for a run between its start and its end."""
 
     def __init__(

@@ -60,7 +60,7 @@ class FirstIsBest:
 
 
 def scored() -> None:
-    session._Part._scorer = lambda *_: FirstIsBest()  # type: ignore[assignment, method-assign]
+    session.Session._scorer = lambda *_: FirstIsBest()  # type: ignore[assignment, method-assign]
 
 
 def without(part: str) -> Fault:

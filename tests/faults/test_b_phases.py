@@ -22,7 +22,7 @@ from genctl.inference.sample_grid import SampleGrid
 from genctl.objectives.nonsaturating import NonSaturating
 from genctl.runs import model_file
 from genctl.runs.run import Run
-from genctl.training import checkpoint, session
+from genctl.training import checkpoint, session, train
 from genctl.training.trainer import Trainer
 from tests.conftest import REPOSITORY, Completed, run_genctl
 from tests.faults.mirror import Mirrors, mirrors, small_set
@@ -79,7 +79,7 @@ def test_while_the_program_is_loaded_it_leaves_without_a_trace(module: str, tmp_
 
 
 BEFORE = {
-    "while the device is chosen": on_call(session, "choose_device", TERMINATE),
+    "while the device is chosen": on_call(train, "choose_device", TERMINATE),
     "while the folder is made": on_call(files, "make_folder", TERMINATE, 2),
     "while the lock is taken": on_call(os, "fsync", TERMINATE),
     "while the config is written": on_call(os, "fsync", TERMINATE, 3),

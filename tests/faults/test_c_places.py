@@ -118,7 +118,7 @@ def test_a_run_whose_folder_is_deleted_says_so(tmp_path: Path) -> None:
 @pytest.mark.fault("C2")
 def test_the_result_that_cannot_be_left_is_told(uninterrupted_run: Path, tmp_path: Path) -> None:
     def fault() -> None:
-        on_call(session._Part, "_result", lambda: Path(RUN).chmod(0o555))()
+        on_call(session.Session, "_result", lambda: Path(RUN).chmod(0o555))()
 
     done = run_training(tmp_path, fault=minding_modes(fault))
     require_line(done, 74, "result.json")
