@@ -18,7 +18,7 @@ from sweep_table import scores
 
 from genctl.common.files import atomic_write
 from genctl.config.config import flatten, load
-from genctl.data.pictures import pixels_of, png
+from genctl.data.pictures import pil_to_tensor, png
 
 GOOD, MIDDLE, BAD = (13, 103, 108), (244, 238, 220), (178, 58, 38)
 INK, PALE, GREY = (38, 42, 48), (255, 255, 255), (222, 222, 222)
@@ -159,7 +159,7 @@ def main() -> None:
     ):
         sys.exit(f"{options.numbers}: more than {' and '.join(sorted(axes))} differs between runs")
     picture = Map(records, options.across, options.upwards).draw()
-    atomic_write(options.picture, png(pixels_of(picture, 3)))
+    atomic_write(options.picture, png(pil_to_tensor(picture, 3)))
     print(options.picture)
 
 

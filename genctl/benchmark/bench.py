@@ -136,7 +136,7 @@ class _Measurements:
 
 def _training_images(config: Config) -> tuple[Images, str]:
     """The training images if they are on this machine, else random ones; and their name."""
-    if config.data.found() is not None:
+    if config.data.local_path() is not None:
         return config.data.load("train"), config.data.kind
     shape, rng = config.data.shape, torch.Generator().manual_seed(0)
     size = (NUM_RANDOM_IMAGES, shape.channels, shape.size, shape.size)

@@ -99,7 +99,7 @@ def _data() -> dict[str, str | None]:
     folders = {}
     for name, kind in kinds("data").items():
         if not any(field.is_required() for field in kind.model_fields.values()):
-            folder = cast(Data, kind()).found()
+            folder = cast(Data, kind()).local_path()
             folders[name] = str(folder) if folder else None
     return folders
 

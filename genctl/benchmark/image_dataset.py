@@ -12,7 +12,7 @@ from torchvision import transforms
 from genctl.conditions.base import Condition
 from genctl.conditions.image import Image
 from genctl.data.base import Images
-from genctl.data.pictures import picture_of
+from genctl.data.pictures import tensor_to_pil
 
 
 class ImageDataset(Dataset[tuple[Tensor, Tensor, int]]):
@@ -22,7 +22,7 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor, int]]):
     """
 
     def __init__(self, images: Images, condition: Condition) -> None:
-        self.pictures: list[PILImage.Image] = [picture_of(pixels) for pixels in images.pixels]
+        self.pictures: list[PILImage.Image] = [tensor_to_pil(pixels) for pixels in images.pixels]
         self.labels: list[int] = images.labels.tolist()
         self.members: dict[int, list[int]] = {}
         for index, label in enumerate(self.labels):

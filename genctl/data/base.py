@@ -1,4 +1,4 @@
-"""Images as the rest of the program sees them: one resident tensor of bytes with labels."""
+"""A data set in memory, and the interface of the settings that load one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from abc import abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -22,7 +22,7 @@ Split = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class Shape:
-    """The form of an image: ``channels`` planes of ``size`` x ``size`` pixels."""
+    """``channels`` x ``size`` x ``size`` pixels."""
 
     channels: int
     size: int
@@ -30,33 +30,33 @@ class Shape:
 
 @dataclass(frozen=True)
 class Images:
-    """A data set in memory. ``classes`` is empty where nothing is labelled."""
+    """All images of one split, with their labels."""
 
     pixels: Tensor  # (N, C, H, W) uint8
     labels: Tensor  # (N,) int64; zeros where there are no classes
-    classes: tuple[str, ...]
-    planes: Images | None = None
-    """What each plane of an image is one of, where an image is several independent ones at once.
+    classes: tuple[str, ...]  # their names; empty for data without labels
+    components: Images | None = None
+    """Where every channel is an image of its own, as in stacked MNIST: the images they are from.
 
-    Its class is then the number that the classes of its planes spell, the first plane in front.
+    The label is then the number whose digits are the labels of the channels, in their order.
     """
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     @property
-    def judged(self) -> Images:
-        """The images that a judge looks at: these, or those that they are put together from."""
-        return self if self.planes is None else self.planes
+    def judge_images(self) -> Images:
+        """The images that a judge is trained on: the components, where there are any."""
+        return self if self.components is None else self.components
 
     @property
     def shape(self) -> Shape:
-        """The form of each image."""
+        """The shape of each image."""
         return Shape(self.pixels.shape[1], self.pixels.shape[2])
 
     @property
     def device(self) -> torch.device:
-        """Where the pixels lie."""
+        """The device of the pixels and labels."""
         return self.pixels.device
 
     def to(self, device: torch.device | str) -> Images:
@@ -65,15 +65,16 @@ class Images:
 
     def floats(self, index: Any) -> Tensor:
         """The images at ``index`` (an index tensor or a slice), (B, C, H, W) in [-1, 1]."""
-        from genctl.data.pictures import to_floats
+        from genctl.data.pixels import to_floats
 
         return to_floats(self.pixels[index])
 
     def random_same_class(self, index: Tensor, share: Tensor) -> Tensor:
         """For each image at ``index`` (B,) the index (B,) of another image of its class.
 
-        An image that is alone in its class is its own partner. ``share`` (B,) in [0, 1) says
-        which of the others it is.
+        Args:
+            index: indices (B,) of images. The only image of a class is paired with itself.
+            share: random numbers (B,) in [0, 1) that choose among the others.
         """
         order, rank, first, count = self._by_class
         label = self.labels[index]
@@ -103,8 +104,8 @@ class Images:
         return order, rank, first, count
 
 
-def _usable(root: str) -> str:
-    """Refuse what no path can be, so that nothing later stumbles over it."""
+def _require_path(root: str) -> str:
+    """Refuse text that cannot be a path."""
     if "\0" in root:
         raise ValueError("must be a path")
     try:
@@ -114,24 +115,27 @@ def _usable(root: str) -> str:
     return root
 
 
-Root = Annotated[str, AfterValidator(_usable)]
+Root = Annotated[str, AfterValidator(_require_path)]
 """A folder on this machine; ``~`` stands for the home directory."""
 
 
 class Data(Settings):
-    """Where images come from and what form they are brought into."""
+    """Which images to load, and the shape to bring them into."""
 
     kind: str
     image_size: int = Field(default=32, ge=8, le=256)
-    """Height and width in pixels: a power of two."""
+    """Height and width in pixels; a power of two."""
     channels: Literal[1, 3] = 1
     """1 for grey, 3 for red, green and blue."""
+
+    native_size: ClassVar[int] = 0
+    """Height and width before padding or resizing; 0 where they differ from image to image."""
 
     @field_validator("image_size")
     @classmethod
     def _power_of_two(cls, value: int) -> int:
         if value & (value - 1):
-            raise ValueError(f"must be a power of two, as 16, 32 or 64; found {value}")
+            raise ValueError(f"must be a power of two, such as 16, 32 or 64; found {value}")
         return value
 
     @field_validator("channels", mode="before")
@@ -143,20 +147,15 @@ class Data(Settings):
 
     @property
     def shape(self) -> Shape:
-        """The form that every image is brought into."""
+        """The shape that every image is brought into."""
         return Shape(self.channels, self.image_size)
 
-    @property
-    def source_size(self) -> int:
-        """Height and width of the images before they are padded or resized; 0 if they differ."""
-        return 0
-
-    def followed(self) -> Self:
-        """These settings as far as they may be followed when a stranger's file brings them."""
+    def without_foreign_root(self) -> Self:
+        """These settings without a root of another machine, which a model file may bring along."""
         return self
 
-    def found(self) -> Path | None:
-        """Where the images lie already; None where they may have to be downloaded first."""
+    def local_path(self) -> Path | None:
+        """Where the images are on this machine; None where they would have to be downloaded."""
         return None
 
     @abstractmethod

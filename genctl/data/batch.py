@@ -1,4 +1,4 @@
-"""What one update is computed on."""
+"""The input of one update."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """Real images, the images that the encoder sees, their classes, and random numbers."""
+    """Real images, the images that the encoder sees, their labels, and random numbers."""
 
     z: Tensor  # (B, z_dim) from N(0, I)
     real: Tensor  # (B, C, H, W) in [-1, 1]: what the critic sees as real
     condition_images: Tensor  # (B, C, H, W) in [-1, 1]: what the encoder sees
     labels: Tensor  # (B,) int64
     num_classes: int  # 0 for data without labels
-    variant: str  # which variant of the objective's step this batch belongs to
-    progress: Tensor  # () float32: share of the run that is done, 0 to 1
+    variant: str  # which variant of the objective's formulas to use: ``Objective.variant``
+    progress: Tensor  # () float32: fraction of the run that is done, 0 to 1
     noise: BatchNoise  # further random numbers, by purpose

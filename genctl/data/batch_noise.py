@@ -1,4 +1,4 @@
-"""The random numbers of a batch, drawn on the CPU so that they are the same on every device."""
+"""The random numbers of a batch, generated on the CPU so that every device gets the same ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from genctl.common.rng import torch_rng
 
 @dataclass(frozen=True)
 class _Entry:
-    """The numbers drawn for one purpose, and how to draw them again."""
+    """The numbers of one purpose, and how to draw those of another batch."""
 
     draw: Callable[..., Tensor]
     size: tuple[int, ...]
@@ -23,7 +23,7 @@ class BatchNoise:
 
     Args:
         seed: the run's seed.
-        number: the number of the batch.
+        number: the number of the batch, from 0.
         batch_size: images in the whole batch.
         device: where the numbers are needed.
         rows: the rows of the batch that this process computes.
@@ -42,15 +42,15 @@ class BatchNoise:
         self._entries: dict[str, _Entry] = {}
 
     def normal(self, purpose: str, *size: int) -> Tensor:
-        """(B, *size) from N(0, I); the same numbers whenever the same purpose asks again."""
+        """(B, *size) from N(0, I); the same numbers for the same purpose."""
         return self._numbers(torch.randn, purpose, size)
 
     def uniform(self, purpose: str, *size: int) -> Tensor:
-        """(B, *size) from U[0, 1); the same numbers whenever the same purpose asks again."""
+        """(B, *size) from U[0, 1); the same numbers for the same purpose."""
         return self._numbers(torch.rand, purpose, size)
 
     def advance(self, number: int) -> None:
-        """Draw the numbers of another batch into the memory of these."""
+        """Replace the numbers by those of another batch, in the same memory."""
         self.number = number
         for purpose, entry in self._entries.items():
             copy_to_device(self._draw(entry.draw, purpose, entry.size), entry.numbers)

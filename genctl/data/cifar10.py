@@ -20,11 +20,11 @@ class Cifar10(TorchvisionSet):
 
     @property
     def unpacked(self) -> Path:
-        """Where torchvision lays its files."""
+        """The folder of the unpacked files."""
         return self.folder / "cifar-10-batches-py"
 
-    def _unpack(self, found: Any) -> tuple[Any, Any, tuple[str, ...]]:
+    def _unpack(self, dataset: Any) -> tuple[Any, Any, tuple[str, ...]]:
         import torch
 
-        pixels = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
-        return pixels, torch.tensor(found.targets), tuple(found.classes)
+        pixels = torch.from_numpy(dataset.data).permute(0, 3, 1, 2).contiguous()
+        return pixels, torch.tensor(dataset.targets), tuple(dataset.classes)

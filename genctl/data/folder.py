@@ -1,4 +1,4 @@
-"""Your own pictures: a folder of images, or one folder for each class."""
+"""Pictures of your own: a folder of images, or one folder for each class."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ class Folder(Data):
     kind: Literal["folder"] = "folder"
     root: Root
     """The folder. Where it holds `train` and `test`, these are the two splits."""
-    held_out: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the pictures that is not trained on, chosen by their names."""
+    test_fraction: float = Field(default=0.1, ge=0, lt=1)
+    """Fraction of the pictures kept for testing, chosen by a hash of their names; unused where
+    there are folders `train` and `test`."""
 
-    def found(self) -> Path | None:
+    def local_path(self) -> Path | None:
         """The folder, if there is one."""
         root = Path(self.root).expanduser()
         return root if root.is_dir() else None
 
     def load(self, split: Split) -> Images:
-        """All pictures of one split, cut to a square around the middle and resized."""
+        """All pictures of one split, cropped to a square around the centre and resized."""
         import torch
 
         root = Path(self.root).expanduser()
@@ -40,7 +41,7 @@ class Folder(Data):
         has_splits = (root / "train").is_dir() and (root / "test").is_dir()
         paths, classes = _list(split_root if has_splits else root)
         if not has_splits:
-            paths = [path for path in paths if self._belongs(path, root, split)]
+            paths = [path for path in paths if self._split_of(path, root) == split]
         if not paths:
             raise BadContent(
                 f"cannot use data.root {root}: it has no {split} pictures; put PNG or JPEG files "
@@ -50,20 +51,21 @@ class Folder(Data):
         labels = [classes.index(path.parent.name) if classes else 0 for path in paths]
         return Images(pixels, torch.tensor(labels), classes)
 
-    def _belongs(self, path: Path, root: Path, split: Split) -> bool:
+    def _split_of(self, path: Path, root: Path) -> Split:
+        """A function of the name alone, so that new pictures move none to the other split."""
         name = path.relative_to(root).as_posix().encode()
         share = int.from_bytes(hashlib.sha256(name).digest()[:4]) / 2**32
-        return (share < self.held_out) == (split == "test")
+        return "test" if share < self.test_fraction else "train"
 
     def _read(self, path: Path) -> Tensor:
         from PIL import Image, ImageOps
 
-        from genctl.data.pictures import pixels_of, read_picture
+        from genctl.data.pictures import pil_to_tensor, read_picture
 
         square = (self.image_size, self.image_size)
         picture = read_picture(path)
         fitted = ImageOps.fit(picture, square, Image.Resampling.LANCZOS)
-        return pixels_of(fitted, self.channels)
+        return pil_to_tensor(fitted, self.channels)
 
 
 def _list(root: Path) -> tuple[list[Path], tuple[str, ...]]:

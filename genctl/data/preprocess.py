@@ -1,8 +1,8 @@
-"""Bringing a user's picture into the frame that a model's training images have.
+"""Making a user's picture look like the images that a model was trained on.
 
-What that frame is was read off the training images: whether they share a background, how much of
-the side their content takes, and how it is centred. So a scan of a pen stroke on white paper
-reaches a model of MNIST as a white digit of the right size in the middle of black.
+What those look like was measured on the training images: whether they share a background, how large
+their content is, and how it is centred. A scan of a pen stroke on white paper reaches a model of
+MNIST as a white digit of the right size in the middle of a black image.
 """
 
 from __future__ import annotations
@@ -18,114 +18,137 @@ from pydantic import Field
 from torch import Tensor
 
 from genctl.data.base import Images, Shape
-from genctl.data.fit import resize
-from genctl.data.pictures import pixels_of
+from genctl.data.pictures import pil_to_tensor
+from genctl.data.pixels import pad_or_resize
 
-INK = 64  # levels from the background at which a pixel counts as content
-MIN_EXTENT = 0.1  # of the image's side
-SAMPLE = 2000  # images that the frame is read from
-MIN_SCAN = 128  # pixels on the shorter side; from there on grain is looked for
-MAX_SIDE = 2048  # pixels; more say nothing about content that ends as 256 or fewer
+MAX_MEASURED = 2000  # images
+MIN_CONTRAST = 64  # levels from the background at which a pixel of a training image is content
+MIN_PAGE_CONTRAST = 16  # the same for a user's picture, which may be faint
+MIN_CONTENT_SIZE = 0.1  # of the image's side
+MAX_CENTRE_SPREAD = 0.02  # of the image's side, if images are centred by their centre of mass
+MIN_DENOISED = 128  # pixels on the shorter side; smaller pictures may have strokes of one pixel
+MAX_SIDE = 2048  # pixels; more do not help to find content that ends up as 256 or fewer
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The frame of a data set's images; ``background`` is None for photographs."""
+    """What the images of a data set have in common."""
 
-    # The limits are for what a stranger's model file claims.
-    source_size: Annotated[int, Field(ge=0)] = 0  # padded, not resized; 0 for none
+    # The limits guard against model files of unknown origin.
+    native_size: Annotated[int, Field(ge=0)] = 0
+    """Pictures of this size are padded or resized as the data set was; 0 for none."""
     background: Annotated[int, Field(ge=0, le=255)] | None = None
-    extent: Annotated[float, Field(ge=MIN_EXTENT, le=1)] = 1.0  # longer side of the content
-    by_mass: bool = False  # centred by centre of mass, else by bounding box
+    """Grey level of the background; None for photographs, which have none in common."""
+    content_size: Annotated[float, Field(ge=MIN_CONTENT_SIZE, le=1)] = 1.0
+    """The longer side of the content, as a fraction of the image's side."""
+    centre_by_mass: bool = False
+    """Whether the content is centred by its centre of mass, or by its bounding box."""
 
 
-def fit_preprocessing(images: Images, source_size: int) -> Preprocessing:
-    """Read the frame off a data set."""
-    grey = images.pixels[:SAMPLE].float().mean(dim=1).cpu()  # (N, H, W)
+def fit_preprocessing(images: Images, native_size: int) -> Preprocessing:
+    """Measure what the images of a data set have in common.
+
+    Args:
+        images: the training images.
+        native_size: their size before padding or resizing; 0 where it differed.
+    """
+    grey = images.pixels[:MAX_MEASURED].float().mean(dim=1).cpu()  # (N, H, W)
     border = torch.cat([grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]], dim=1)
     background = int(border.median())
-    if ((border - background).abs() < INK).float().mean() < 0.7:
-        return Preprocessing(source_size)
-    ink = (grey - background).abs()
-    extents, centres = [], []
-    for image in ink.numpy():
-        box = _box(image > INK)
+    if ((border - background).abs() < MIN_CONTRAST).float().mean() < 0.7:
+        return Preprocessing(native_size)
+    contrast = (grey - background).abs()
+    sizes, centres = [], []
+    for image in contrast.numpy():
+        box = _bounding_box(image > MIN_CONTRAST)
         if box is not None:
-            extents.append(max(box[2] - box[0], box[3] - box[1]) / len(image))
-            centres.append(np.array(_mass(image)) / len(image))
-    if not extents:
-        return Preprocessing(source_size)
-    spread = float(np.std(centres, axis=0).mean())
+            sizes.append(max(box[2] - box[0], box[3] - box[1]) / len(image))
+            centres.append(np.array(_centre_of_mass(image)) / len(image))
+    if not sizes:
+        return Preprocessing(native_size)
     return Preprocessing(
-        source_size, background, max(float(np.median(extents)), MIN_EXTENT), spread < 0.02
+        native_size,
+        background,
+        content_size=max(float(np.median(sizes)), MIN_CONTENT_SIZE),
+        centre_by_mass=float(np.std(centres, axis=0).mean()) < MAX_CENTRE_SPREAD,
     )
 
 
 def preprocess(
     picture: Image.Image, shape: Shape, preprocessing: Preprocessing
 ) -> tuple[Tensor, list[str]]:
-    """Bring ``picture`` into the frame: (C, H, W) uint8 and what had to be done, in words."""
-    notes: list[str] = []
-    if preprocessing.background is not None and _is_inverted(picture, preprocessing.background):
+    """Make a picture look like the training images.
+
+    Args:
+        picture: 8-bit grey or RGB, of any size.
+        shape: the shape of the model's images.
+        preprocessing: what the training images have in common.
+
+    Returns:
+        Pixels (C, H, W) uint8, and warnings for the user about changes that may be unexpected.
+    """
+    warnings: list[str] = []
+    background = preprocessing.background
+    if background is not None and _is_inverted(picture, background):
         picture = ImageOps.invert(picture)
-        found, learned = ("dark on light", "light on dark")[
-            :: 1 if preprocessing.background < 128 else -1
-        ]
-        notes.append(f"{found} where the model learned {learned}: inverted")
+        here, there = ("light", "dark") if background < 128 else ("dark", "light")
+        warnings.append(f"{here} background, but the model was trained on a {there} one: inverted")
     if picture.size == (shape.size, shape.size):
-        return pixels_of(picture, shape.channels), notes
-    if picture.size == (preprocessing.source_size, preprocessing.source_size):
-        return resize(pixels_of(picture, shape.channels)[None], shape.size)[0], notes
+        return pil_to_tensor(picture, shape.channels), warnings
+    if picture.size == (preprocessing.native_size, preprocessing.native_size):
+        pixels = pil_to_tensor(picture, shape.channels)[None]
+        return pad_or_resize(pixels, shape.size)[0], warnings
     if max(picture.size) > MAX_SIDE:
         picture = picture.copy()
         picture.thumbnail((MAX_SIDE, MAX_SIDE))
-    if preprocessing.background is not None and shape.channels == 1:
-        picture = _center(picture, shape.size, preprocessing, preprocessing.background)
+    if background is not None and shape.channels == 1:
+        picture = _centre_content(picture, shape.size, preprocessing, background)
     square = ImageOps.fit(picture, (shape.size, shape.size), Image.Resampling.LANCZOS)
-    return pixels_of(square, shape.channels), notes
+    return pil_to_tensor(square, shape.channels), warnings
 
 
 def _is_inverted(picture: Image.Image, background: int) -> bool:
-    return abs(_border_level(picture) - background) > 128
-
-
-def _border_level(picture: Image.Image) -> float:
     grey = np.asarray(picture.convert("L"))
-    return float(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    return abs(float(np.median(border)) - background) > 128
 
 
-def _center(
+def _centre_content(
     picture: Image.Image, size: int, preprocessing: Preprocessing, background: int
 ) -> Image.Image:
-    """Find the content, and look at it through the window that gives it its usual extent."""
-    light = picture.convert("L")
-    if min(light.size) >= MIN_SCAN:  # where no stroke is so thin that this would remove it
-        light = light.filter(ImageFilter.MedianFilter(3))
-    grey = np.asarray(light, dtype=np.float32)
-    ink = np.abs(grey - _paper(grey))
-    strongest = float(ink.max())
-    grain = min(3 * float(np.median(ink)), strongest / 4)
-    box = _box(ink > max(grain + (strongest - grain) * INK / 255, 16))
+    """Crop and scale so that the content has the usual size and is in the centre."""
+    grey_picture = picture.convert("L")
+    if min(grey_picture.size) >= MIN_DENOISED:
+        grey_picture = grey_picture.filter(ImageFilter.MedianFilter(3))
+    grey = np.asarray(grey_picture, dtype=np.float32)
+    contrast = np.abs(grey - _page_brightness(grey))
+    strongest = float(contrast.max())
+    noise = min(3 * float(np.median(contrast)), strongest / 4)
+    threshold = noise + (strongest - noise) * MIN_CONTRAST / 255
+    box = _bounding_box(contrast > max(threshold, MIN_PAGE_CONTRAST))
     if box is None:
         return picture
-    # Stretched, so that a grey scan has the contrast of the training images, and no grain.
     left, top, right, bottom = box
-    content = ((ink[top:bottom, left:right] - grain) / (strongest - grain)).clip(0, 1)
-    x, y = _mass(content) if preprocessing.by_mass else (content.shape[1] / 2, content.shape[0] / 2)
-    side = max(content.shape) / preprocessing.extent
+    # Full contrast, as in the training images, however faint the scan; noise becomes zero.
+    content = ((contrast[top:bottom, left:right] - noise) / (strongest - noise)).clip(0, 1)
+    if preprocessing.centre_by_mass:
+        x, y = _centre_of_mass(content)
+    else:
+        x, y = content.shape[1] / 2, content.shape[0] / 2
+    side = max(content.shape) / preprocessing.content_size
     margin = math.ceil(side / 2)
     canvas = Image.fromarray(np.pad((content * 255).astype(np.uint8), margin))
-    # A window between pixels: rounding would move a small digit by a visible part of its stroke.
+    # Fractions of a pixel matter: rounding would shift a small digit visibly.
     left, top = margin + x - side / 2, margin + y - side / 2
     window = (left, top, left + side, top + side)
     square = canvas.resize((size, size), Image.Resampling.LANCZOS, box=window)
     return square if background < 128 else ImageOps.invert(square)
 
 
-def _paper(grey: np.ndarray) -> np.ndarray:
-    """The level of the paper at every place: a plane through the border, since light falls off.
+def _page_brightness(grey: np.ndarray) -> np.ndarray:
+    """The brightness (H, W) of the empty page, as a plane fitted to the border: light falls off.
 
-    Border pixels far from the plane are strokes that leave the picture, and are left out.
+    Border pixels far from the plane are strokes that reach the border, and are left out.
     """
     height, width = grey.shape
     across, down = np.linspace(-1, 1, width), np.linspace(-1, 1, height)
@@ -138,19 +161,20 @@ def _paper(grey: np.ndarray) -> np.ndarray:
         plane = np.linalg.lstsq(terms[kept], level[kept], rcond=None)[0]
         distance = np.abs(level - terms @ plane)
         kept = distance <= 2 * np.median(distance) + 1
-    paper: np.ndarray = plane[0] + plane[1] * across + plane[2] * down[:, None]
-    return paper.astype(np.float32)
+    brightness: np.ndarray = plane[0] + plane[1] * across + plane[2] * down[:, None]
+    return brightness.astype(np.float32)
 
 
-def _box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+def _bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of the true values; None where there are none."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _mass(array: np.ndarray) -> tuple[float, float]:
-    """Centre of mass (x, y) in pixels, counted from the edge of the first pixel."""
+def _centre_of_mass(array: np.ndarray) -> tuple[float, float]:
+    """(x, y) in pixels from the left and top edge; the centre where all values are zero."""
     total = float(array.sum())
     if total == 0:
         return array.shape[1] / 2, array.shape[0] / 2

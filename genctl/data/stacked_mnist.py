@@ -1,4 +1,4 @@
-"""Three digits on top of each other as red, green and blue: a set with 1,000 known modes.
+"""Three digits as the red, green and blue channel of an image: a data set of 1,000 modes.
 
 Introduced by Metz et al. 2017 (Unrolled GANs) to count how many modes a generator finds.
 """
@@ -13,36 +13,36 @@ from genctl.data.torchvision_sets import Mnist
 if TYPE_CHECKING:
     from torch import Tensor
 
-HELD_OUT = 25_600  # as many as modes are usually counted among
+TEST_IMAGES = 25_600  # the usual number of samples in which modes are counted
 
 
 class StackedMnist(Mnist):
-    """MNIST in three shuffled layers; the class is the number that the three digits spell."""
+    """MNIST, shuffled anew for each channel; the class is the three digits read as a number."""
 
     kind: Literal["stacked_mnist"] = "stacked_mnist"  # type: ignore[assignment]
     channels: Literal[3] = 3  # type: ignore[assignment]
     """Red, green and blue."""
 
     def load(self, split: Split) -> Images:
-        """Each training digit once in each colour; 25,600 triples of held-out digits."""
+        """Each training digit once in each channel, or 25,600 triples of test digits."""
         import torch
 
         from genctl.common.rng import torch_rng
 
         grey = Mnist(root=self.root, image_size=self.image_size).load(split)
-        count = len(grey) if split == "train" else HELD_OUT
+        count = len(grey) if split == "train" else TEST_IMAGES
 
-        def order(colour: int) -> Tensor:
+        def order(channel: int) -> Tensor:
             """Every digit once, then every digit again in another order."""
-            random = torch_rng(0, "stack", split, colour)
+            rng = torch_rng(0, "stack", split, channel)
             rounds = range(-(-count // len(grey)))
-            return torch.cat([torch.randperm(len(grey), generator=random) for _ in rounds])[:count]
+            return torch.cat([torch.randperm(len(grey), generator=rng) for _ in rounds])[:count]
 
-        orders = [order(colour) for colour in range(3)]
+        orders = [order(channel) for channel in range(3)]
         red, green, blue = (grey.labels[order] for order in orders)
         return Images(
             torch.cat([grey.pixels[order] for order in orders], dim=1),
             100 * red + 10 * green + blue,
             tuple(f"{number:03d}" for number in range(1000)),
-            planes=grey,
+            components=grey,
         )

@@ -13,7 +13,7 @@ from genctl.data.base import Data, Images, Root, Split
 
 
 class TorchvisionSet(Data):
-    """A data set that torchvision knows; found files are used, missing ones downloaded."""
+    """A data set of torchvision; files that are missing are downloaded."""
 
     root: Annotated[Root | None, Bookkeeping()] = None
     """Folder of the data; else $GENCTL_DATA, else the user's data directory."""
@@ -22,13 +22,8 @@ class TorchvisionSet(Data):
     native_size: ClassVar[int] = 28
 
     @property
-    def source_size(self) -> int:
-        """The size torchvision gives."""
-        return self.native_size
-
-    @property
     def folder(self) -> Path:
-        """Where the files are looked for and downloaded to."""
+        """Where torchvision looks for files and downloads them to: its ``root``."""
         from platformdirs import user_data_path
 
         chosen = self.root or os.environ.get("GENCTL_DATA")
@@ -36,94 +31,75 @@ class TorchvisionSet(Data):
 
     @property
     def unpacked(self) -> Path:
-        """Where torchvision lays the files of this set."""
+        """The folder of the unpacked files."""
         return self.folder / self.torchvision_class / "raw"
 
-    def found(self) -> Path | None:
-        """The folder of its files, if there are any."""
+    def local_path(self) -> Path | None:
+        """The folder of the files, if there are any."""
         return self.unpacked if any(self.unpacked.glob("*")) else None
 
     def load(self, split: Split) -> Images:
-        """All images of one split, downloaded first where they are missing."""
-        from genctl.data.fit import fit
+        """All images of one split; missing files are downloaded first."""
+        from genctl.data.pixels import fit_to_shape
 
-        self.verify()
         pixels, labels, classes = self._read(split)
-        self._require_sense(len(pixels), labels, classes)
-        return Images(fit(pixels, self.shape), labels, classes)
+        self._require_consistent(len(pixels), labels, classes)
+        return Images(fit_to_shape(pixels, self.shape), labels, classes)
 
-    def followed(self) -> Self:
-        """Without a root where there is no data: nothing is downloaded to where a stranger says."""
-        known = self.root is None or self.found() is not None
+    def without_foreign_root(self) -> Self:
+        """Without the root unless there is data: nothing is downloaded to a place it names."""
+        known = self.root is None or self.local_path() is not None
         return self if known else self.model_copy(update={"root": None})
 
-    def verify(self) -> None:
-        """Refuse files that are there but are not the data set, as it was downloaded."""
-        from genctl.data.downloads import first_changed
-
-        try:
-            path = first_changed(self.folder, self.torchvision_class)
-        except OSError as error:
-            raise BadContent(self._damaged(error)) from None
-        if path is not None:
-            raise BadContent(
-                f"cannot use {path}: it has changed since it was downloaded; delete it and it is "
-                "downloaded again"
-            )
-
-    def _require_sense(self, count: int, labels: Any, classes: tuple[str, ...]) -> None:
-        """Refuse what no data set can be."""
+    def _require_consistent(self, count: int, labels: Any, classes: tuple[str, ...]) -> None:
+        """Refuse images, labels and classes that do not belong together."""
         what = f"cannot use {self.kind} in {self.folder}"
-        way_out = "delete the files and they are downloaded again"
+        advice = "delete the files to download them again"
         if count != len(labels):
-            raise BadContent(f"{what}: it has {count} images but {len(labels)} labels; {way_out}")
+            raise BadContent(f"{what}: it has {count} images but {len(labels)} labels; {advice}")
         if not count:
-            raise BadContent(f"{what}: it has no images; {way_out}")
+            raise BadContent(f"{what}: it has no images; {advice}")
         if not 0 <= int(labels.min()) <= int(labels.max()) < len(classes):
-            raise BadContent(f"{what}: it has labels beyond its {len(classes)} classes; {way_out}")
+            raise BadContent(f"{what}: it has labels beyond its {len(classes)} classes; {advice}")
 
     def arguments(self, split: Split) -> dict[str, Any]:
-        """What torchvision's class is called with besides the folder."""
+        """The arguments of torchvision's class besides the folder."""
         return {"train": split == "train"}
 
     def _read(self, split: Split) -> tuple[Any, Any, tuple[str, ...]]:
         """Pixels (N, C, H, W) uint8, labels (N,) int64, and the names of the classes."""
         from torchvision import datasets
 
-        return self._unpack(self._open(getattr(datasets, self.torchvision_class), split))
+        dataset_class = getattr(datasets, self.torchvision_class)
+        dataset = self._open(dataset_class, split)
+        if dataset is None:
+            self._download(dataset_class, split)
+            dataset = self._open(dataset_class, split)
+        return self._unpack(dataset)
 
-    def _open(self, dataset: Any, split: Split) -> Any:
+    def _download(self, dataset_class: Any, split: Split) -> None:
         from genctl.data.downloads import download
 
-        found = self._found(dataset, split)
-        if found is None:
-            try:
-                download(
-                    dataset,
-                    self.arguments(split),
-                    self.folder,
-                    is_complete=lambda: self._found(dataset, split) is not None,
-                    check=lambda root: self.model_copy(update={"root": str(root)}).verify(),
-                )
-            except (RuntimeError, OSError) as error:
-                raise Unavailable(
-                    f"cannot download {self.kind}: {_reason(error)}; put "
-                    f"{self._files()} into {self.folder}, or train `--config digits_cgan`, which "
-                    "needs no download"
-                ) from None
-            self.verify()
-            found = self._found(dataset, split)
-        return found
+        def is_complete() -> bool:
+            return self._open(dataset_class, split) is not None
 
-    def _found(self, dataset: Any, split: Split) -> Any:
+        try:
+            download(dataset_class, self.arguments(split), self.folder, is_complete)
+        except (RuntimeError, OSError) as error:
+            raise Unavailable(
+                f"cannot download {self.kind}: {_reason(error)}; put {self._files()} into "
+                f"{self.folder}, or train `--config digits_cgan`, which needs no download"
+            ) from None
+
+    def _open(self, dataset_class: Any, split: Split) -> Any:
         """The data set as torchvision reads it, or None where files of it are missing."""
         from genctl.data.downloads import without_legacy
 
         try:
-            return without_legacy(dataset)(
+            return without_legacy(dataset_class)(
                 str(self.folder), download=False, **self.arguments(split)
             )
-        except Exception as error:  # its parsers meet damage with errors of every kind
+        except Exception as error:  # damaged files raise errors of every kind in its parsers
             if "Dataset not found" in str(error):
                 return None
             raise BadContent(self._damaged(error)) from None
@@ -131,14 +107,14 @@ class TorchvisionSet(Data):
     def _damaged(self, error: Exception) -> str:
         return (
             f"cannot read {self.kind} in {self.folder}: damaged files ({_reason(error)}); delete "
-            "them and they are downloaded again"
+            "them to download them again"
         )
 
     def _files(self) -> str:
         return f"torchvision's files of {self.torchvision_class}"
 
-    def _unpack(self, found: Any) -> tuple[Any, Any, tuple[str, ...]]:
-        return found.data[:, None], found.targets.long(), _class_names(found.classes)
+    def _unpack(self, dataset: Any) -> tuple[Any, Any, tuple[str, ...]]:
+        return dataset.data[:, None], dataset.targets.long(), _class_names(dataset.classes)
 
 
 class Mnist(TorchvisionSet):
@@ -154,13 +130,17 @@ class Mnist(TorchvisionSet):
         "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
     }
 
-    def found(self) -> Path | None:
-        """The folder of its four files, if none is missing."""
-        whole = all((self.unpacked / name).exists() for name in self.checksums)
-        return self.unpacked if whole else None
+    def local_path(self) -> Path | None:
+        """The folder of the four files, if none is missing."""
+        complete = all((self.unpacked / name).exists() for name in self.checksums)
+        return self.unpacked if complete else None
 
     def verify(self) -> None:
-        """Compare the content of every file that is there."""
+        """Compare every file that is there with its MD5.
+
+        Raises:
+            BadContent: a file is not MNIST's, or cannot be read.
+        """
         for name, expected in self.checksums.items():
             path = self.unpacked / name
             if not path.exists():
@@ -172,23 +152,24 @@ class Mnist(TorchvisionSet):
                 raise BadContent(self._damaged(error)) from None
             if found != expected:
                 raise BadContent(
-                    f"cannot use {path}: its MD5 is {found}, not {expected}; delete it and it is "
-                    "downloaded again"
+                    f"cannot use {path}: its MD5 is {found}, not {expected}; delete it to "
+                    "download it again"
                 )
 
     def _read(self, split: Split) -> tuple[Any, Any, tuple[str, ...]]:
-        """Without torchvision where nothing is missing: loading it takes over a second."""
-        if self.found() is None:
-            return super()._read(split)
+        """Read files that are there without torchvision, whose import takes over a second."""
         import torch
 
+        self.verify()
+        if self.local_path() is None:
+            return super()._read(split)
         stem = "train" if split == "train" else "t10k"
-        # They are verified, so what stands in front of the numbers is known.
+        # The content is verified, so the headers are known to have 16 and 8 bytes.
         pixels = bytearray((self.unpacked / f"{stem}-images-idx3-ubyte").read_bytes()[16:])
-        numbers = bytearray((self.unpacked / f"{stem}-labels-idx1-ubyte").read_bytes()[8:])
+        labels = bytearray((self.unpacked / f"{stem}-labels-idx1-ubyte").read_bytes()[8:])
         return (
             torch.frombuffer(pixels, dtype=torch.uint8).reshape(-1, 1, 28, 28),
-            torch.frombuffer(numbers, dtype=torch.uint8).long(),
+            torch.frombuffer(labels, dtype=torch.uint8).long(),
             tuple("0123456789"),
         )
 
@@ -211,15 +192,15 @@ class Kmnist(TorchvisionSet):
 
 
 class Qmnist(TorchvisionSet):
-    """Yadav and Bottou 2019: MNIST rebuilt, with 60,000 test digits."""
+    """Yadav and Bottou 2019: MNIST reconstructed, with 60,000 test digits."""
 
     kind: Literal["qmnist"] = "qmnist"
     torchvision_class: ClassVar[str] = "QMNIST"
 
-    def _unpack(self, found: Any) -> tuple[Any, Any, tuple[str, ...]]:
-        labels = found.targets
+    def _unpack(self, dataset: Any) -> tuple[Any, Any, tuple[str, ...]]:
+        labels = dataset.targets
         labels = labels[:, 0] if labels.ndim == 2 else labels
-        return found.data[:, None], labels.long(), tuple("0123456789")
+        return dataset.data[:, None], labels.long(), tuple("0123456789")
 
 
 class Emnist(TorchvisionSet):
@@ -227,20 +208,20 @@ class Emnist(TorchvisionSet):
 
     kind: Literal["emnist"] = "emnist"
     subset: Literal["balanced", "byclass", "bymerge", "letters", "digits", "mnist"] = "balanced"
-    """Which of the six divisions."""
+    """Which of the six subsets; torchvision calls it `split`."""
 
     torchvision_class: ClassVar[str] = "EMNIST"
 
     def arguments(self, split: Split) -> dict[str, Any]:
-        """The subset too."""
+        """The subset as well."""
         return {"train": split == "train", "split": self.subset}
 
-    def _unpack(self, found: Any) -> tuple[Any, Any, tuple[str, ...]]:
-        labels = found.targets.long()
-        classes = tuple(map(str, found.classes))
+    def _unpack(self, dataset: Any) -> tuple[Any, Any, tuple[str, ...]]:
+        labels = dataset.targets.long()
+        classes = tuple(map(str, dataset.classes))
         if self.subset == "letters":  # counted from 1, with an empty class 0
             labels, classes = labels - 1, classes[1:]
-        return found.data[:, None].transpose(2, 3).contiguous(), labels, classes
+        return dataset.data[:, None].transpose(2, 3).contiguous(), labels, classes
 
 
 def _reason(error: Exception) -> str:
@@ -248,5 +229,5 @@ def _reason(error: Exception) -> str:
 
 
 def _class_names(classes: list[str]) -> tuple[str, ...]:
-    """``7 - seven`` as ``7``, so that a class can be asked for by one word."""
+    """``7 - seven`` becomes ``7``, so that a class has a name of one word."""
     return tuple(name.split(" - ")[0] for name in classes)

@@ -42,8 +42,8 @@ def judge_of(data: Images, held_out: Images, device: torch.device, reporter: Rep
         UsageError: the images have no classes to tell apart.
         CannotCreate, WriteFailed: the cache cannot be written to.
     """
-    if data.planes is not None:
-        judge = judge_of(data.judged, held_out.judged, device, reporter)
+    if data.components is not None:
+        judge = judge_of(data.judge_images, held_out.judge_images, device, reporter)
         return JudgeOfPlanes.of(judge, data.shape.channels)
     if len(data.classes) < 2:
         raise UsageError(
@@ -65,7 +65,7 @@ def judge_of(data: Images, held_out: Images, device: torch.device, reporter: Rep
 
 def has_judge(data: Images) -> bool:
     """Whether the judge of these images is in the cache."""
-    return cache_path(data.judged.digest()).exists()
+    return cache_path(data.judge_images.digest()).exists()
 
 
 def _make_folder(path: Path) -> None:

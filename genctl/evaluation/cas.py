@@ -26,7 +26,7 @@ def classification_accuracy(
     reporter.info(f"drawing {len(data):,} samples to teach a classifier with")
     pixels = draw(model, data, torch.arange(len(data)), seed=0)
     drawn = replace(data, pixels=pixels)
-    if data.planes is not None:
-        drawn = unstacked(drawn, data.planes)
+    if data.components is not None:
+        drawn = unstacked(drawn, data.components)
     progress = partial(reporter.progress, "teaching a classifier with samples")
-    return lessons.accuracy(lessons.teach(drawn, device, progress), held_out.judged)
+    return lessons.accuracy(lessons.teach(drawn, device, progress), held_out.judge_images)

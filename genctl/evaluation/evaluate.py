@@ -67,11 +67,11 @@ def evaluate(
     _check(trained, question, data, held_out)
     features = _eyes(question, device)
     judge = judge_of(data, held_out, device, reporter)
-    count = len(held_out.judged)
+    count = len(held_out.judge_images)
     reporter.info(f"the judge names {judge.accuracy:.2%} of {count:,} held-out images")
     conditional = asks_for_a_class(trained.metadata.config.condition)
     reporter.progress("measuring real images", 0.0)
-    most = MAX_SAMPLES if data.planes is None else len(held_out)
+    most = MAX_SAMPLES if data.components is None else len(held_out)
     n = question.n or min(len(held_out), most)
     if n > len(held_out):
         reporter.warn(f"{n:,} samples stand beside {len(held_out):,} real images: that is all")
@@ -180,7 +180,7 @@ def _judge_samples(
 
 def _probe(trained: TrainedModel, data: Images, held_out: Images) -> Scores:
     """What the codes of an image encoder know of classes; not of combinations, rare as each is."""
-    if not isinstance(trained.metadata.config.condition, Image) or data.planes is not None:
+    if not isinstance(trained.metadata.config.condition, Image) or data.components is not None:
         return {}
     index = choose(data, min(MAX_PROBED, len(data)), "probe")
     known = sampling.encode(trained.model, data.floats(index))

@@ -14,8 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from genctl.common.errors import BadContent, Unavailable
-from genctl.data.fit import set_channels
-from genctl.data.pictures import to_floats
+from genctl.data.pixels import convert_channels, to_floats
 
 SIDE = 299
 LANE = 50
@@ -49,7 +48,7 @@ def inception(device: torch.device) -> Callable[[Tensor], Tensor]:
     @torch.inference_mode()
     def features(pixels: Tensor) -> Tensor:
         found = []
-        for lane in set_channels(pixels, 3).split(LANE):
+        for lane in convert_channels(pixels, 3).split(LANE):
             images = interpolate(
                 to_floats(lane.to(device)), size=(SIDE, SIDE), mode="bilinear", antialias=True
             )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from genctl.data.base import Shape
-from genctl.data.pictures import to_floats
+from genctl.data.pixels import to_floats
 from genctl.evaluation.fid import Gaussian
 
 WIDTH = 128  # features of an image

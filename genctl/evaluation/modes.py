@@ -17,7 +17,7 @@ def modes(seen: Tensor, images: Images) -> dict[str, float]:
 
     Nothing for images that are no combinations of others.
     """
-    if images.planes is None:
+    if images.components is None:
         return {}
     shares = class_shares(seen, len(images.classes))
     found = shares[shares > 0]

@@ -53,7 +53,7 @@ class Bench:
         # The training images' Gaussian is known for all of them; that of a few is not as exact.
         whole = judge.training if against == "train" and features is None else None
         # Where no class is compared either, the others would only be looked at.
-        spared = whole is not None and data.planes is not None
+        spared = whole is not None and data.components is not None
         self.against = self._real(against, min(n, MAX_NEIGHBOURS) if spared else n)
         self.reference = Reference.of(self.against.features, whole)
         self.spreads = self._spreads(against)
@@ -85,11 +85,11 @@ class Bench:
 
     def copies(self, pixels: Tensor) -> float:
         """The share of copies of training images; of planes, where those are what is known."""
-        alone = pixels if self.data.planes is None else apart(pixels)
-        return copy_rate(alone[:MAX_COMPARED], self.data.judged.pixels.cpu())
+        alone = pixels if self.data.components is None else apart(pixels)
+        return copy_rate(alone[:MAX_COMPARED], self.data.judge_images.pixels.cpu())
 
     def _closeness_by_class(self, cloud: Cloud) -> list[Scores]:
-        if self.data.planes is not None:  # many combinations, with a few images each
+        if self.data.components is not None:  # many combinations, with a few images each
             return [{} for _ in range(self.classes)]
         return closeness_by_class(
             self.against.features, self.against.asked, cloud.features, cloud.asked, self.classes

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from genctl.common.errors import UsageError
-from genctl.data.pictures import picture_of, pixels_of, png
+from genctl.data.pictures import pil_to_tensor, png, tensor_to_pil
 from genctl.inference.encoding import EncodedImages
 
 MAP_SIDE = 1200  # pixels
@@ -35,13 +35,13 @@ def plot(encoded: EncodedImages) -> bytes:
     # Large enough to recognize, small enough that many do not cover each other.
     side = int(min(max(MAP_SIDE / math.sqrt(len(places)) / 1.4, MIN_MARKER), MAX_MARKER))
     for number, (x, y) in enumerate(places.tolist()):
-        marker = picture_of(encoded.pixels[number]).convert("RGB").resize((side, side))
+        marker = tensor_to_pil(encoded.pixels[number]).convert("RGB").resize((side, side))
         if encoded.labels is not None:
             colour = _colour(encoded.labels[number])
             marker = ImageOps.expand(ImageOps.crop(marker, FRAME), FRAME, colour)
         room = MAP_SIDE - side
         canvas.paste(marker, (round(x * room), round((1 - y) * room)))
-    return png(pixels_of(canvas, 3))
+    return png(pil_to_tensor(canvas, 3))
 
 
 def _principal_components(codes: Tensor) -> Tensor:

@@ -34,14 +34,14 @@ def grid(samples: SampleSet, pixels: Tensor) -> Tensor:
     front = [condition.picture for condition in samples.conditions]
     if all(picture is None for picture in front):
         return pictures.grid(rows)
-    blank = torch.full_like(pixels[0], pictures.GROUND)
+    blank = torch.full_like(pixels[0], pictures.BACKGROUND)
     front += [None] * (len(rows) - len(front))
     return pictures.grid(
         [
             [blank if picture is None else picture, *row]
             for picture, row in zip(front, rows, strict=True)
         ],
-        lead=4,
+        first_column_gap=4,
     )
 
 
@@ -92,7 +92,7 @@ def _frame(samples: SampleSet, pixels: Tensor, step: int) -> Tensor:
     ]
     if all(picture is None for picture, _ in shown):
         return pictures.grid([[image for _, image in shown]])
-    blank = torch.full_like(pixels[0], pictures.GROUND)
+    blank = torch.full_like(pixels[0], pictures.BACKGROUND)
     return pictures.grid(
         [[blank if picture is None else picture, image] for picture, image in shown]
     )

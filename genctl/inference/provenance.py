@@ -81,7 +81,7 @@ def regenerate(samples: SampleSet, provenance: Provenance, batch_size: int) -> T
 
 def is_identical(path: Path, pixels: Tensor) -> bool:
     """Whether the picture at ``path`` shows exactly ``pixels`` (C, height, width)."""
-    return torch.equal(pictures.pixels_of(pictures.read_picture(path), len(pixels)), pixels)
+    return torch.equal(pictures.pil_to_tensor(pictures.read_picture(path), len(pixels)), pixels)
 
 
 def _command(request: SampleRequest, model: str) -> str:

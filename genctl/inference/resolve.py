@@ -19,7 +19,8 @@ from torch import Tensor
 from genctl.common.errors import BadContent, UsageError
 from genctl.common.registry import kinds
 from genctl.conditions.image import Image
-from genctl.data.pictures import read_picture, to_floats
+from genctl.data.pictures import read_picture
+from genctl.data.pixels import to_floats
 from genctl.data.preprocess import preprocess
 from genctl.inference import sampling
 from genctl.inference.inputs import as_path, picture_paths, read_codes, select_indices

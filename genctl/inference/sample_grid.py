@@ -4,6 +4,7 @@ from torch import Tensor
 
 from genctl.data import pictures
 from genctl.data.base import Images
+from genctl.data.pixels import to_uint8
 from genctl.inference import sampling
 from genctl.model import Model
 
@@ -28,7 +29,7 @@ class SampleGrid:
         rows = [list(row) for row in samples.split(COLUMNS)]
         if self.inputs.ndim < 4:  # labels, or no condition
             return pictures.grid(rows)
-        front = pictures.to_bytes(self.inputs)
+        front = to_uint8(self.inputs)
         return pictures.grid(
-            [[picture, *row] for picture, row in zip(front, rows, strict=True)], lead=4
+            [[picture, *row] for picture, row in zip(front, rows, strict=True)], first_column_gap=4
         )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from genctl.common.devices import DTYPES, auto_precision, autocast
 from genctl.common.rng import torch_rng
-from genctl.data.pictures import to_bytes
+from genctl.data.pixels import to_uint8
 from genctl.model import Model
 
 CPU_BATCH = 64  # images; larger batches are no faster on a CPU
@@ -61,7 +61,7 @@ def generate(model: Model, z: Tensor, codes: Tensor) -> Tensor:
 
     def pixels(z: Tensor, code: Tensor) -> Tensor:
         with autocast(precision, device):
-            return to_bytes(model.generate(z, code))
+            return to_uint8(model.generate(z, code))
 
     with _weights_cast_to(DTYPES[precision], model):
         return in_fixed_batches(pixels, model, z, codes)

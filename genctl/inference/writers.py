@@ -65,7 +65,7 @@ def _npz(samples: SampleSet, batch_size: int, on_progress: OnProgress) -> bytes:
 
 def _animation(samples: SampleSet, suffix: str, batch_size: int, on_progress: OnProgress) -> bytes:
     frames = layout.render_frames(samples, batch_size, on_progress)
-    first, *others = map(pictures.picture_of, frames)
+    first, *others = map(pictures.tensor_to_pil, frames)
     buffer = io.BytesIO()
     first.save(
         buffer,

@@ -130,5 +130,5 @@ def _metadata(values: dict[str, Any], path: Path) -> ModelMetadata:
         raise BadContent(f"cannot use {path}: {place}: {first['msg']}; get it again") from None
     for key, why in metadata.config.problems().items():
         raise BadContent(f"cannot use {path}: {key}: {why}; get it again")
-    config = metadata.config.model_copy(update={"data": metadata.config.data.followed()})
+    config = metadata.config.model_copy(update={"data": metadata.config.data.without_foreign_root()})
     return replace(metadata, config=config)

@@ -52,7 +52,7 @@ class RunOutputs:
         self.config, self.state, self.images, self.run = config, state, images, run
         self.precision, self.elapsed, self.tensorboard = precision, elapsed, tensorboard
         self.sample_grid = SampleGrid(state.model, test_images, config.training.seed)
-        self.preprocessing = fit_preprocessing(images, config.data.source_size)
+        self.preprocessing = fit_preprocessing(images, config.data.native_size)
         self.scored_at = self.saved_at = -1  # images
         self.losses: dict[str, float] = {}  # the last ones written
         self.scores: dict[str, float] = {}

@@ -41,7 +41,7 @@ def test_it_finds_data_without_downloading_any(genctl: RunGenctl, tmp_path: Path
     raw.mkdir(parents=True)
     (raw / "train-images-idx3-ubyte").touch()
     data = genctl("doctor", "--json").json["data"]
-    assert data["digits"] == str(Digits().found())
+    assert data["digits"] == str(Digits().local_path())
     assert data["fashion_mnist"] == str(raw)
     assert data["mnist"] is data["cifar10"] is None
     assert "folder" not in data, "its path is a setting"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from genctl.data.digits import Digits
-from genctl.data.pictures import picture_of
+from genctl.data.pictures import tensor_to_pil
 from tests.conftest import Completed
 from tests.support.models import save_model
 
@@ -24,7 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _pictures(tmp_path: Path) -> None:
     pixels = Digits(image_size=16).load("test").pixels
     for number in range(3):
-        picture_of(pixels[number]).save(tmp_path / f"{number}.png")
+        tensor_to_pil(pixels[number]).save(tmp_path / f"{number}.png")
     (tmp_path / "text.png").write_text("not a picture")
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from genctl.data.digits import Digits
-from genctl.data.pictures import picture_of
+from genctl.data.pictures import tensor_to_pil
 from tests.conftest import Completed
 from tests.support.models import RESNET, save_model
 
@@ -33,7 +33,7 @@ def scan(tmp_path: Path) -> Path:
     """A dark digit on white paper."""
     digit = 255 - Digits(image_size=16).load("test").pixels[7]
     page = Image.new("L", (300, 200), 255)
-    page.paste(picture_of(digit).resize((120, 120)), (130, 40))
+    page.paste(tensor_to_pil(digit).resize((120, 120)), (130, 40))
     page.save(tmp_path / "scan.png")
     return tmp_path / "scan.png"
 
@@ -54,7 +54,7 @@ def test_a_scan_is_drawn_from_with_a_warning(genctl: Genctl, model: Path, scan: 
     done = genctl("sample", "--run", model, "--n", 4, "--condition", scan, "--out", "a.png")
     assert done.code == 0
     assert done.err.splitlines() == [
-        f"genctl: warning: {scan}: dark on light where the model learned light on dark: inverted"
+        f"genctl: warning: {scan}: light background, but the model was trained on a dark one: inverted"
     ]
 
 
@@ -133,7 +133,7 @@ def test_reproduce_gives_identical_pixels(
     done = genctl("reproduce", path, "--out", "again.png", "--json")
     assert done.json == {"out": "again.png", "identical": True}
     assert np.array_equal(pixels("again.png"), pixels(path))
-    picture_of(Digits(image_size=16).load("test").pixels[0]).save(scan)
+    tensor_to_pil(Digits(image_size=16).load("test").pixels[0]).save(scan)
     changed = genctl("reproduce", path, "--out", "again.png", "--json")
     assert changed.json["identical"] is (form == "png"), "noise does not depend on the scan"
 

@@ -23,7 +23,7 @@ def test_each_subfolder_is_a_class_in_the_order_of_names(tmp_path: Path) -> None
     for label, name in enumerate(("zebra", "ant", "cat")):
         picture(tmp_path / name / "1.png", label)
         picture(tmp_path / name / "2.JPG", label)
-    images = Folder(root=str(tmp_path), image_size=8, held_out=0).load("train")
+    images = Folder(root=str(tmp_path), image_size=8, test_fraction=0).load("train")
     assert images.classes == ("ant", "cat", "zebra")
     assert images.labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert images.pixels[:, 0, 0, 0].tolist() == [1, 1, 2, 2, 0, 0]
@@ -33,7 +33,7 @@ def test_a_flat_folder_has_no_classes_and_other_files_are_passed_over(tmp_path: 
     for level in (3, 1, 2):
         picture(tmp_path / f"{level}.png", level)
     (tmp_path / "notes.txt").write_text("hello")
-    images = Folder(root=str(tmp_path), image_size=8, held_out=0).load("train")
+    images = Folder(root=str(tmp_path), image_size=8, test_fraction=0).load("train")
     assert images.classes == ()
     assert images.labels.tolist() == [0, 0, 0]
     assert images.pixels[:, 0, 0, 0].tolist() == [1, 2, 3]
@@ -51,7 +51,7 @@ def test_folders_train_and_test_are_the_splits(tmp_path: Path) -> None:
 def test_every_picture_is_in_one_split_and_stays_there_when_others_come(tmp_path: Path) -> None:
     for level in range(100):
         picture(tmp_path / f"{level}.png", level)
-    folder = Folder(root=str(tmp_path), image_size=8, held_out=0.25)
+    folder = Folder(root=str(tmp_path), image_size=8, test_fraction=0.25)
     train, held_out = levels(folder, "train"), levels(folder, "test")
     assert sorted(train + held_out) == list(range(100))
     assert 10 <= len(held_out) <= 40
@@ -64,15 +64,15 @@ def test_a_wide_picture_is_cut_to_its_middle(tmp_path: Path) -> None:
     wide = Image.new("L", (24, 8), 0)
     wide.paste(200, (8, 0, 16, 8))
     wide.save(tmp_path / "wide.png")
-    (pixels,) = Folder(root=str(tmp_path), image_size=8, held_out=0).load("train").pixels
+    (pixels,) = Folder(root=str(tmp_path), image_size=8, test_fraction=0).load("train").pixels
     assert pixels.unique().tolist() == [200]
 
 
 def test_colour_is_kept_or_turned_grey(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8), (200, 100, 50)).save(tmp_path / "a.png")
     root = str(tmp_path)
-    colour = Folder(root=root, image_size=8, channels=3, held_out=0).load("train").pixels
-    grey = Folder(root=root, image_size=8, channels=1, held_out=0).load("train").pixels
+    colour = Folder(root=root, image_size=8, channels=3, test_fraction=0).load("train").pixels
+    grey = Folder(root=root, image_size=8, channels=1, test_fraction=0).load("train").pixels
     assert colour[0, :, 0, 0].tolist() == [200, 100, 50]
     assert grey[0, 0, 0, 0].item() == round(0.299 * 200 + 0.587 * 100 + 0.114 * 50)
 
@@ -81,7 +81,7 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
     picture(tmp_path / "good.png")
     (tmp_path / "broken.png").write_bytes((tmp_path / "good.png").read_bytes()[:40])
     with pytest.raises(BadContent, match=r"broken\.png"):
-        Folder(root=str(tmp_path), image_size=8, held_out=0).load("train")
+        Folder(root=str(tmp_path), image_size=8, test_fraction=0).load("train")
 
 
 def test_an_empty_folder_and_a_missing_one_are_told_apart(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A user's picture of a digit reaches the model in the form of its training images."""
+"""A user's picture of a digit looks like the training images before it reaches the model."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from torch import Tensor
 
 from genctl.data.base import Images, Shape
 from genctl.data.digits import Digits
-from genctl.data.fit import fit
-from genctl.data.pictures import picture_of
-from genctl.data.preprocess import Preprocessing, fit_preprocessing, frame
+from genctl.data.pictures import tensor_to_pil
+from genctl.data.pixels import fit_to_shape
+from genctl.data.preprocess import Preprocessing, fit_preprocessing, preprocess
 from genctl.data.torchvision_sets import Mnist
 
 SHAPE = Shape(1, 16)
@@ -26,7 +26,7 @@ def train() -> Images:
 
 
 @pytest.fixture(scope="module")
-def held_out() -> Images:
+def test_images() -> Images:
     return Digits(image_size=16).load("test")
 
 
@@ -35,7 +35,7 @@ def preprocessing(train: Images) -> Preprocessing:
     return fit_preprocessing(train, 8)
 
 
-def on_page(
+def draw_on_page(
     digit: Tensor,
     zoom: int,
     paper: int,
@@ -44,17 +44,17 @@ def on_page(
     grain: int = 0,
     dust: int = 0,
 ) -> Image.Image:
-    """A digit somewhere on a page, in the greys of ``ink`` on ``paper``.
+    """A digit at a random place on a page, in the grey levels ``ink`` on ``paper``.
 
     Args:
         digit: (1, H, W).
-        zoom: how much larger than the digit its picture is.
-        shade: how much darker the page is at its right.
+        zoom: how many times larger the digit is on the page.
+        shade: how much darker the page is at the right edge.
         grain: standard deviation of noise.
         dust: how many single pixels are black.
     """
     size = digit.shape[-1] * zoom
-    large = np.asarray(picture_of(digit).resize((size, size), Image.Resampling.BICUBIC)) / 255
+    large = np.asarray(tensor_to_pil(digit).resize((size, size), Image.Resampling.BICUBIC)) / 255
     page = np.zeros((400, 500))
     top, left = RANDOM.integers(page.shape[0] - size), RANDOM.integers(page.shape[1] - size)
     page[top : top + size, left : left + size] = large
@@ -74,76 +74,78 @@ PAGES = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_digit_on_a_page_comes_back_as_it_was_learned(
-    page: str, train: Images, held_out: Images, preprocessing: Preprocessing
+def test_a_digit_on_a_page_becomes_like_a_training_image(
+    page: str, train: Images, test_images: Images, preprocessing: Preprocessing
 ) -> None:
-    reader = LogisticRegression(max_iter=300).fit(train.pixels.flatten(1) / 255, train.labels)
+    classifier = LogisticRegression(max_iter=300).fit(train.pixels.flatten(1) / 255, train.labels)
     chosen = slice(0, 100)
-    framed, notes = zip(
+    processed, warnings = zip(
         *(
-            frame(on_page(one, **PAGES[page]), SHAPE, preprocessing)
-            for one in held_out.pixels[chosen]
+            preprocess(draw_on_page(one, **PAGES[page]), SHAPE, preprocessing)
+            for one in test_images.pixels[chosen]
         ),
         strict=True,
     )
-    pixels, labels = torch.stack(framed), held_out.labels[chosen]
-    unframed = reader.score(held_out.pixels[chosen].flatten(1) / 255, labels)
-    assert reader.score(pixels.flatten(1) / 255, labels) > unframed - 0.1
-    assert unframed > 0.9
-    difference = (pixels.float() - held_out.pixels[chosen].float()).abs().mean()
-    assert difference < 0.4 * held_out.pixels[chosen].float().mean()
-    assert {bool(note) for note in notes} == {page != "white on black"}
+    pixels, labels = torch.stack(processed), test_images.labels[chosen]
+    unprocessed = classifier.score(test_images.pixels[chosen].flatten(1) / 255, labels)
+    assert classifier.score(pixels.flatten(1) / 255, labels) > unprocessed - 0.1
+    assert unprocessed > 0.9
+    difference = (pixels.float() - test_images.pixels[chosen].float()).abs().mean()
+    assert difference < 0.4 * test_images.pixels[chosen].float().mean()
+    assert {bool(warning) for warning in warnings} == {page != "white on black"}
 
 
-def test_a_dark_digit_on_white_is_told(held_out: Images, preprocessing: Preprocessing) -> None:
-    _, notes = frame(on_page(held_out.pixels[0], 10, 255, 0), SHAPE, preprocessing)
-    assert notes == ["dark on light where the model learned light on dark: inverted"]
+def test_inverting_a_dark_digit_on_white_is_warned_of(
+    test_images: Images, preprocessing: Preprocessing
+) -> None:
+    _, warnings = preprocess(draw_on_page(test_images.pixels[0], 10, 255, 0), SHAPE, preprocessing)
+    assert warnings == ["light background, but the model was trained on a dark one: inverted"]
 
 
-def test_a_light_digit_is_told_to_a_model_of_dark_ones(train: Images) -> None:
+def test_a_light_digit_is_inverted_for_a_model_of_dark_ones(train: Images) -> None:
     dark = Images(255 - train.pixels, train.labels, train.classes)
     preprocessing = fit_preprocessing(dark, 8)
     assert preprocessing.background == 255
-    _, notes = frame(on_page(train.pixels[0], 10, 0, 255), SHAPE, preprocessing)
-    assert notes == ["light on dark where the model learned dark on light: inverted"]
+    _, warnings = preprocess(draw_on_page(train.pixels[0], 10, 0, 255), SHAPE, preprocessing)
+    assert warnings == ["dark background, but the model was trained on a light one: inverted"]
 
 
 @pytest.mark.parametrize("size", [8, 16])
-def test_a_picture_of_native_size_passes_as_the_data_does(
-    size: int, held_out: Images, preprocessing: Preprocessing
+def test_a_picture_of_native_size_is_treated_like_the_data(
+    size: int, test_images: Images, preprocessing: Preprocessing
 ) -> None:
     native = Digits(image_size=8).load("test").pixels
-    pixels = native if size == 8 else held_out.pixels
-    for own, expected in zip(pixels[:50], held_out.pixels, strict=False):
-        framed, notes = preprocess(picture_of(own), SHAPE, preprocessing)
-        assert torch.equal(framed, expected)
-        assert notes == []
+    pixels = native if size == 8 else test_images.pixels
+    for own, expected in zip(pixels[:50], test_images.pixels, strict=False):
+        processed, warnings = preprocess(tensor_to_pil(own), SHAPE, preprocessing)
+        assert torch.equal(processed, expected)
+        assert warnings == []
 
 
-def test_an_inverted_picture_of_native_size_is_turned_back(
-    held_out: Images, preprocessing: Preprocessing
+def test_an_inverted_picture_of_native_size_is_restored(
+    test_images: Images, preprocessing: Preprocessing
 ) -> None:
-    for expected in held_out.pixels[:50]:
-        framed, notes = preprocess(picture_of(255 - expected), SHAPE, preprocessing)
-        assert torch.equal(framed, expected)
-        assert len(notes) == 1
+    for expected in test_images.pixels[:50]:
+        processed, warnings = preprocess(tensor_to_pil(255 - expected), SHAPE, preprocessing)
+        assert torch.equal(processed, expected)
+        assert len(warnings) == 1
 
 
 @pytest.mark.mnist
-def test_mnist_digits_of_28_and_32_pass_as_the_data_does(mnist_root: Path) -> None:
+def test_mnist_digits_of_28_and_32_pixels_are_treated_like_the_data(mnist_root: Path) -> None:
     data = Mnist(root=str(mnist_root))
     images = data.load("test")
-    preprocessing = fit_preprocessing(images, data.source_size)
+    preprocessing = fit_preprocessing(images, data.native_size)
     assert preprocessing.background == 0
-    assert preprocessing.by_mass
-    assert preprocessing.extent == pytest.approx(20 / 32, abs=0.04)  # as its makers say
+    assert preprocessing.centre_by_mass
+    assert preprocessing.content_size == pytest.approx(20 / 32, abs=0.04)  # according to LeCun
     for padded in images.pixels[:50]:
         for own in (padded, padded[:, 2:-2, 2:-2]):
-            framed, _ = preprocess(picture_of(own), data.shape, preprocessing)
-            assert torch.equal(framed, padded)
+            processed, _ = preprocess(tensor_to_pil(own), data.shape, preprocessing)
+            assert torch.equal(processed, padded)
 
 
-def test_photographs_are_cut_to_their_middle_and_not_inverted() -> None:
+def test_photographs_are_cropped_to_the_centre_and_not_inverted() -> None:
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (50, 1, 16, 16), generator=random).byte().repeat(1, 3, 1, 1)
     photographs = Images(pixels, torch.zeros(50).long(), ())
@@ -151,29 +153,29 @@ def test_photographs_are_cut_to_their_middle_and_not_inverted() -> None:
     assert preprocessing.background is None
     bright = Image.new("RGB", (48, 16), "white")
     bright.paste((200, 100, 50), (16, 0, 32, 16))
-    framed, notes = frame(bright, Shape(3, 16), preprocessing)
-    assert framed[:, 8, 8].tolist() == [200, 100, 50]
-    assert notes == []
+    processed, warnings = preprocess(bright, Shape(3, 16), preprocessing)
+    assert processed[:, 8, 8].tolist() == [200, 100, 50]
+    assert warnings == []
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_an_empty_page_is_framed_as_one_level(level: int, preprocessing: Preprocessing) -> None:
-    framed, _ = frame(Image.new("L", (300, 200), level), SHAPE, preprocessing)
-    assert len(framed.unique()) == 1
+def test_an_empty_page_stays_of_one_level(level: int, preprocessing: Preprocessing) -> None:
+    processed, _ = preprocess(Image.new("L", (300, 200), level), SHAPE, preprocessing)
+    assert len(processed.unique()) == 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (2, 3), (3000, 20)])
-def test_pictures_of_odd_sizes_are_framed(
+def test_pictures_of_any_size_are_processed(
     size: tuple[int, int], preprocessing: Preprocessing
 ) -> None:
     picture = Image.effect_noise(size, 100) if min(size) > 1 else Image.new("L", size, 200)
-    framed, _ = preprocess(picture, SHAPE, preprocessing)
-    assert framed.shape == (1, 16, 16)
+    processed, _ = preprocess(picture, SHAPE, preprocessing)
+    assert processed.shape == (1, 16, 16)
 
 
-def test_padding_keeps_pixels_and_larger_steps_resize() -> None:
+def test_a_small_difference_in_size_is_padded_and_a_larger_one_resized() -> None:
     pixels = torch.randint(256, (3, 1, 28, 28)).byte()
-    padded = fit(pixels, Shape(1, 32))
+    padded = fit_to_shape(pixels, Shape(1, 32))
     assert torch.equal(padded[..., 2:-2, 2:-2], pixels)
     assert int(padded.sum()) == int(pixels.sum())
-    assert fit(torch.full((1, 1, 8, 8), 99).byte(), Shape(1, 32)).unique().tolist() == [99]
+    assert fit_to_shape(torch.full((1, 1, 8, 8), 99).byte(), Shape(1, 32)).unique().tolist() == [99]

@@ -78,7 +78,7 @@ def test_images_that_are_no_combinations_have_no_modes() -> None:
 
 def _of_classes(count: int) -> Images:
     blank = torch.zeros(1, 3, 16, 16, dtype=torch.uint8)
-    return Images(blank, torch.zeros(1).long(), MODES[:count], planes=_digits("test"))
+    return Images(blank, torch.zeros(1).long(), MODES[:count], components=_digits("test"))
 
 
 # -- the judge ------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_the_judge_of_stacks_is_that_of_single_images_and_none_is_trained() -> N
     assert reporter.said == []
     assert list(cache_folder().iterdir()) == before
     assert has_judge(stacks)
-    assert not has_judge(replace(stacks, planes=None))
+    assert not has_judge(replace(stacks, components=None))
 
 
 def test_stacks_taken_apart_are_single_images_with_their_classes() -> None:
@@ -207,7 +207,7 @@ def _stacks(split: Any, count: int) -> Images:
     random = torch.Generator().manual_seed(0)
     index = torch.randint(len(digits), (count, 3), generator=random)
     labels = (digits.labels[index] * torch.tensor([100, 10, 1])).sum(dim=1)
-    return Images(digits.pixels[index, 0], labels, MODES, planes=digits)
+    return Images(digits.pixels[index, 0], labels, MODES, components=digits)
 
 
 # -- stacked MNIST itself -------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_stacked_mnist_is_three_digits_of_mnist_and_spells_their_classes(
     digits = Mnist(root=str(mnist_root)).load(split)
     stacks = StackedMnist(root=str(mnist_root)).load(split)
     assert len(stacks) == {"train": 60_000, "test": 25_600}[split]
-    assert stacks.judged.digest() == digits.digest()
+    assert stacks.judge_images.digest() == digits.digest()
     for colour, power in enumerate((100, 10, 1)):
         known = {picture.numpy().tobytes(): label for picture, label in
                  zip(digits.pixels[:, 0], digits.labels.tolist(), strict=True)}  # fmt: skip

@@ -1,4 +1,4 @@
-"""A small data set, and a web server that plays its mirrors, good ones and bad ones."""
+"""A small data set, and a local web server with good and bad mirrors of it."""
 
 import gzip
 import hashlib
@@ -20,7 +20,7 @@ NAMES = tuple(Mnist.checksums)
 
 
 def idx(array: np.ndarray) -> bytes:
-    """LeCun's format of bytes."""
+    """An array in the format of MNIST's files."""
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
@@ -37,43 +37,43 @@ def small_set() -> dict[str, bytes]:
 
 
 class Mirrors:
-    """The server: what it has, what it was asked for, and by which path it behaves how."""
+    """A server whose behaviour is the first part of the path; it counts the requests."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
-        self.asked: Counter[str] = Counter()
-        self.let_go = threading.Event()  # ends those that keep their callers waiting
-        self.begun = threading.Event()  # a slow answer is on its way
+        self.requests: Counter[str] = Counter()
+        self.release = threading.Event()  # ends the requests that hang
+        self.started = threading.Event()  # a slow response has begun
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
 
-    def url(self, manner: str) -> str:
-        """A mirror of that manner: good, 403, 404, wrong, cut, hang or slow."""
-        return f"http://127.0.0.1:{self.server.server_port}/{manner}/"
+    def url(self, behaviour: str) -> str:
+        """A mirror that is good, 403, 404, wrong, cut, hang or slow."""
+        return f"http://127.0.0.1:{self.server.server_port}/{behaviour}/"
 
     def _handler(mirrors) -> type[BaseHTTPRequestHandler]:  # noqa: N805
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                _, manner, name = self.path.split("/")
-                mirrors.asked[f"{manner}/{name}"] += 1
+                _, behaviour, name = self.path.split("/")
+                mirrors.requests[f"{behaviour}/{name}"] += 1
                 content = mirrors.files[name]
-                if manner in ("403", "404"):
-                    self.send_error(int(manner))
+                if behaviour in ("403", "404"):
+                    self.send_error(int(behaviour))
                     return
-                if manner == "hang":
-                    mirrors.let_go.wait()
+                if behaviour == "hang":
+                    mirrors.release.wait()
                     return
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                if manner == "wrong":
+                if behaviour == "wrong":
                     content = bytes(len(content))
-                if manner in ("cut", "slow"):
+                if behaviour in ("cut", "slow"):
                     self.wfile.write(content[: len(content) // 2])
                     self.wfile.flush()
-                    if manner == "cut":
+                    if behaviour == "cut":
                         return
-                    mirrors.begun.set()
-                    mirrors.let_go.wait()
+                    mirrors.started.set()
+                    mirrors.release.wait()
                     return
                 self.wfile.write(content)
 
@@ -87,18 +87,18 @@ class Mirrors:
 def mirrors(unpacked: dict[str, bytes], patch: pytest.MonkeyPatch) -> Iterator[Mirrors]:
     """Serve KMNIST files made of ``unpacked`` instead of the real ones, from a good mirror."""
     packed = {f"{name}.gz": gzip.compress(content) for name, content in unpacked.items()}
-    found = Mirrors(packed)
+    served = Mirrors(packed)
     sums = [(name, hashlib.md5(content).hexdigest()) for name, content in packed.items()]
     patch.setattr(datasets.KMNIST, "resources", sums)
-    patch.setattr(datasets.KMNIST, "mirrors", [found.url("good")])
-    patch.setattr(downloads, "STALLED", 1.0)
+    patch.setattr(datasets.KMNIST, "mirrors", [served.url("good")])
+    patch.setattr(downloads, "TIMEOUT", 1.0)
     patch.setenv("no_proxy", "127.0.0.1")
-    thread = threading.Thread(target=found.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=served.server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield found
+        yield served
     finally:
-        found.let_go.set()
-        found.server.shutdown()
-        found.server.server_close()
+        served.release.set()
+        served.server.shutdown()
+        served.server.server_close()
         thread.join()

@@ -126,7 +126,7 @@ def test_a_run_that_goes_on_keeps_the_checkpoint_it_goes_on_from(
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirrors]:
     with mirrors(small_set(), monkeypatch) as found:
-        monkeypatch.setattr(downloads, "STALLED", 60.0)
+        monkeypatch.setattr(downloads, "TIMEOUT", 60.0)
         yield found
 
 
@@ -138,7 +138,7 @@ def test_while_data_is_downloaded_it_leaves_at_once_and_keeps_no_half_of_it(
     assert run_forked(tmp_path / "alone", words).code == 0
     monkeypatch.setattr(datasets.KMNIST, "mirrors", [served.url("slow")])
     pid = start_forked(tmp_path / "stopped", words)
-    assert served.begun.wait(60)
+    assert served.started.wait(60)
     started = time.monotonic()
     os.kill(pid, signal.SIGTERM)
     done = wait_for(tmp_path / "stopped", pid)

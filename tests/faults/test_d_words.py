@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from genctl.data.digits import Digits
-from genctl.data.pictures import picture_of
+from genctl.data.pictures import tensor_to_pil
 from tests.conftest import Completed, RunGenctl
 from tests.faults.refusal import commands, contents, refuse
 from tests.support.forge import rewritten
@@ -67,7 +67,7 @@ def test_a_class_called_like_another_folder_is_not_looked_for_there(
     (tmp_path / "pictures").mkdir()
     (tmp_path / "x").mkdir()
     for place in ("pictures/one.png", "x/two.png", "three.png"):
-        picture_of(Digits(image_size=16).load("test").pixels[0]).save(tmp_path / place)
+        tensor_to_pil(Digits(image_size=16).load("test").pixels[0]).save(tmp_path / place)
     done = genctl("encode", "pictures", "--run", hostile, "--out", "codes.jsonl", "--quiet")
     assert done.code == 0
     (line,) = (tmp_path / "codes.jsonl").read_text().splitlines()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from genctl.common.errors import BadContent, GenctlError, MissingInput, UsageError
 from genctl.config import config as configs
 from genctl.data.digits import Digits
-from genctl.data.pictures import picture_of
+from genctl.data.pictures import tensor_to_pil
 from genctl.inference.resolve import resolve
 from genctl.runs import model_file
 from genctl.runs.model_file import TrainedModel
@@ -71,7 +71,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     folder = tmp_path_factory.mktemp("specs")
     (folder / "some").mkdir()
     for number in range(3):
-        picture_of(Digits(image_size=16).load("test").pixels[number]).save(
+        tensor_to_pil(Digits(image_size=16).load("test").pixels[number]).save(
             folder / "some" / f"{number}.png"
         )
     os.chdir(folder)

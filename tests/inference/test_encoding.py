@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from genctl.common.errors import MissingInput, UsageError
 from genctl.data.digits import Digits
-from genctl.data.pictures import picture_of
+from genctl.data.pictures import tensor_to_pil
 from genctl.inference import encoding
 from genctl.inference.encoding import Encoded
 from genctl.runs import model_file
@@ -84,7 +84,7 @@ def test_folders_of_classes_bring_their_labels(trained: TrainedModel, tmp_path: 
     for number in range(6):
         folder = tmp_path / str(int(HELD_OUT.labels[number]))
         folder.mkdir(exist_ok=True)
-        picture_of(HELD_OUT.pixels[number]).save(folder / f"{number}.png")
+        tensor_to_pil(HELD_OUT.pixels[number]).save(folder / f"{number}.png")
     encoded = encode(trained, tmp_path)
     numbers = [int(Path(path).stem) for path in encoded.paths]
     assert sorted(numbers) == list(range(6))
@@ -94,7 +94,7 @@ def test_folders_of_classes_bring_their_labels(trained: TrainedModel, tmp_path: 
 def test_labels_are_left_out_where_one_image_has_none(
     trained: TrainedModel, tmp_path: Path
 ) -> None:
-    picture_of(HELD_OUT.pixels[0]).save(tmp_path / "a.png")
+    tensor_to_pil(HELD_OUT.pixels[0]).save(tmp_path / "a.png")
     encoded = encode(trained, "digits:test[0:2]", tmp_path / "a.png")
     assert encoded.labels is None
     assert torch.equal(encoded.codes[2], encoded.codes[0]), "the same image has the same code"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from genctl.data.pictures import to_bytes
+from genctl.data.pixels import to_uint8
 from genctl.inference import onnx_export as exporting
 from genctl.inference import sampling
 from genctl.runs import model_file
@@ -56,7 +56,7 @@ def test_the_files_draw_what_sample_draws(kind: str, genctl: RunGenctl, tmp_path
     given = {"z": z.numpy()} | ({"code": codes.numpy()} if conditional else {})
     (drawn,) = generator.run(["images"], given)
     expected = sampling.generate(trained.model, z, codes).int()
-    assert (to_bytes(torch.from_numpy(drawn)).int() - expected).abs().max() <= 1
+    assert (to_uint8(torch.from_numpy(drawn)).int() - expected).abs().max() <= 1
     metadata = json.loads(generator.get_modelmeta().custom_metadata_map["genctl"])
     assert metadata == {"model_sha256": trained.digest, "classes": list("0123456789")}
 

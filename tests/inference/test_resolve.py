@@ -15,7 +15,7 @@ from PIL import Image
 
 from genctl.common.errors import BadContent, MissingInput, UsageError
 from genctl.data.digits import Digits
-from genctl.data.pictures import picture_of
+from genctl.data.pictures import tensor_to_pil
 from genctl.inference.inputs import positions
 from genctl.inference.resolve import Shown, resolve
 from genctl.runs import model_file
@@ -47,7 +47,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("some").mkdir()
     for number in range(3):
-        picture_of(HELD_OUT.pixels[number]).save(f"some/{number}.png")
+        tensor_to_pil(HELD_OUT.pixels[number]).save(f"some/{number}.png")
     return tmp_path
 
 
@@ -144,11 +144,11 @@ def test_noise_has_another_code_for_every_sample(trained: TrainedModel) -> None:
 
 def test_many_inverted_pictures_are_told_in_one_line(trained: TrainedModel) -> None:
     for number in range(3):
-        picture_of(255 - HELD_OUT.pixels[number]).save(f"some/{number}.png")
+        tensor_to_pil(255 - HELD_OUT.pixels[number]).save(f"some/{number}.png")
     told: list[str] = []
     resolve(["some"], trained, told.append)
     assert told == [
-        "some/0.png and 2 more: dark on light where the model learned light on dark: inverted"
+        "some/0.png and 2 more: light background, but the model was trained on a dark one: inverted"
     ]
 
 

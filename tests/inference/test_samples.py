@@ -49,7 +49,7 @@ def test_a_row_begins_with_what_the_encoder_saw(trained: TrainedModel) -> None:
     assert laid.shape == (1, 3 * CELL + GAP, 7 * CELL + GAP + LEAD)
     assert torch.equal(cell(laid, 0, 0), held_out[4])
     assert torch.equal(cell(laid, 1, 0), held_out[5])
-    assert cell(laid, 2, 0).unique().tolist() == [images.GROUND], "a class has no picture"
+    assert cell(laid, 2, 0).unique().tolist() == [images.BACKGROUND], "a class has no picture"
     for row in range(3):
         for column in range(6):
             assert torch.equal(cell(laid, row, column + 1, LEAD), pixels[row * 6 + column])
@@ -71,7 +71,7 @@ def test_without_conditions_every_class_stands_once_in_a_row(trained: TrainedMod
     firsts = [sum(drawn.counts[:label]) for label in range(10)]
     for label in range(10):
         assert torch.equal(cell(laid, 1, label), pixels[firsts[label] + 1])
-    assert cell(laid, 2, 3).unique().tolist() == [images.GROUND]
+    assert cell(laid, 2, 3).unique().tolist() == [images.BACKGROUND]
 
 
 def test_pictures_have_z_of_their_own_and_classes_stand_in_columns_of_one(

@@ -23,7 +23,7 @@ def save_model(path: Path, *overrides: str) -> Path:
     data = config.data.load("train")
     model = build_model(config, len(data.classes), INFERENCE_ROLES).eval()
     encode = partial(sampling.encode, model)
-    condition, preprocessing = config.condition, fit_preprocessing(data, config.data.source_size)
+    condition, preprocessing = config.condition, fit_preprocessing(data, config.data.native_size)
     metadata = model_file.ModelMetadata(config, data.classes, preprocessing, 0)
     codes = condition.class_codes(encode, data), condition.training_codes(encode, data)
     model_file.write(path, model, *codes, metadata)

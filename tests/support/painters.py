@@ -7,7 +7,7 @@ from genctl.conditions.base import Condition
 from genctl.conditions.image import Image
 from genctl.conditions.none import NoCondition
 from genctl.data.base import Images
-from genctl.data.pictures import to_floats
+from genctl.data.pixels import to_floats
 from genctl.model import Model
 
 

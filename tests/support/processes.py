@@ -78,7 +78,7 @@ class ImageCounter:
 
         def counted(trainer: Trainer, progress: float) -> None:
             step(trainer, progress)
-            self._memory[:] = trainer.state.images.to_bytes(8, "little")
+            self._memory[:] = trainer.state.to_uint8(8, "little")
 
         Trainer.take_step = counted  # type: ignore[method-assign]
 
