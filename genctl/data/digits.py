@@ -49,7 +49,7 @@ class Digits(Data):
             is_test[order[labels[order] == label][:TEST_PER_CLASS]] = True
         chosen = torch.from_numpy(is_test if split == "test" else ~is_test)
         return Images(
-            fit_to_shape(pixels[chosen].round().byte(), self.shape),
+            fit_to_shape(pixels[chosen].round().byte(), self.channels, self.image_size),
             torch.from_numpy(labels)[chosen],
             tuple("0123456789"),
         )

@@ -1,16 +1,8 @@
 """Tensors of pixels: from bytes to [-1, 1] and back, and the channels and size of a data set."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 from torch.nn.functional import interpolate, pad
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from genctl.data.base import Shape
 
 MAX_MARGIN = 4  # pixels on each side
 
@@ -25,9 +17,9 @@ def to_floats(pixels: Tensor) -> Tensor:
     return pixels.float() / 127.5 - 1
 
 
-def fit_to_shape(pixels: Tensor, shape: Shape) -> Tensor:
-    """Square pixels (N, C, H, H) uint8 with the channels and size of ``shape``."""
-    return pad_or_resize(convert_channels(pixels, shape.channels), shape.size)
+def fit_to_shape(pixels: Tensor, channels: int, size: int) -> Tensor:
+    """Square pixels (N, C, H, H) uint8 as (N, channels, size, size)."""
+    return pad_or_resize(convert_channels(pixels, channels), size)
 
 
 def convert_channels(pixels: Tensor, channels: int) -> Tensor:

@@ -44,7 +44,8 @@ class TorchvisionSet(Data):
 
         pixels, labels, classes = self._read(split)
         self._require_consistent(len(pixels), labels, classes)
-        return Images(fit_to_shape(pixels, self.shape), labels, classes)
+        pixels = fit_to_shape(pixels, self.channels, self.image_size)
+        return Images(pixels, labels, classes)
 
     def without_foreign_root(self) -> Self:
         """Without the root unless there is data: nothing is downloaded to a place it names."""

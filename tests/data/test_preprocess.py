@@ -175,7 +175,7 @@ def test_pictures_of_any_size_are_processed(
 
 def test_a_small_difference_in_size_is_padded_and_a_larger_one_resized() -> None:
     pixels = torch.randint(256, (3, 1, 28, 28)).byte()
-    padded = fit_to_shape(pixels, Shape(1, 32))
+    padded = fit_to_shape(pixels, 1, 32)
     assert torch.equal(padded[..., 2:-2, 2:-2], pixels)
     assert int(padded.sum()) == int(pixels.sum())
-    assert fit_to_shape(torch.full((1, 1, 8, 8), 99).byte(), Shape(1, 32)).unique().tolist() == [99]
+    assert fit_to_shape(torch.full((1, 1, 8, 8), 99).byte(), 1, 32).unique().tolist() == [99]
