@@ -115,11 +115,11 @@ def sampled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def work_folder(sampled_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workplace of one's own, whose judges learn for a second."""
-    from genctl.evaluation import lessons
+    from genctl.evaluation import judge_training
 
     monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(lessons, "EPOCHS", 1)
-    monkeypatch.setattr(lessons, "MIN_LOOKS", 1_000)
+    monkeypatch.setattr(judge_training, "EPOCHS", 1)
+    monkeypatch.setattr(judge_training, "MIN_IMAGES", 1_000)
     shutil.copytree(sampled_folder, tmp_path, dirs_exist_ok=True)
     return tmp_path
 

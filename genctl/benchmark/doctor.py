@@ -21,7 +21,7 @@ from genctl.common.devices import (
 from genctl.common.errors import GenctlError
 from genctl.common.registry import kinds
 from genctl.data.base import Data
-from genctl.evaluation.cache import cache_folder
+from genctl.evaluation.judge_cache import judge_folder
 from genctl.runs.environment import is_crowded
 from genctl.training.engines.choice import auto_engine
 
@@ -106,7 +106,7 @@ def _data() -> dict[str, str | None]:
 
 def _judges() -> dict[str, Any]:
     """The judges in the cache, each with its test accuracy; null for a damaged file."""
-    folder = cache_folder()
+    folder = judge_folder()
     return {
         "folder": str(folder),
         "accuracy": {path.stem: _accuracy(path) for path in sorted(folder.glob("*.safetensors"))},

@@ -1,4 +1,4 @@
-"""genctl evaluate: a model in, its scores out, each beside what real images reach."""
+"""genctl evaluate: the scores of a model, next to those of real images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Against(StrEnum):
 
 
 class Features(StrEnum):
-    """The space to measure in."""
+    """The feature space of the scores."""
 
     judge = "judge"
     inception = "inception"
@@ -34,34 +34,39 @@ def evaluate(
     runs: options.Runs = Path("runs"),
     n: Annotated[
         int | None,
-        typer.Option("--n", min=1, help="Samples; else one for each held-out image, up to 10,000."),
+        typer.Option(
+            "--n",
+            min=1,
+            help="Number of samples; by default one per test image, at most 10,000.",
+        ),
     ] = None,
     against: Annotated[
         Against, typer.Option("--against", help="The real images to compare with.")
     ] = Against.train,
     features: Annotated[
         Features,
-        typer.Option(
-            "--features", help="The space to measure in; inception where its weights are on disk."
-        ),
+        typer.Option("--features", help="The feature space; inception needs its weights on disk."),
     ] = Features.judge,
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, max=1000, help="Repeat with other z; mean ± std.")
+        int,
+        typer.Option("--seeds", min=1, max=1000, help="Number of sampling seeds, for mean ± std."),
     ] = 3,
     cas: Annotated[
         bool,
-        typer.Option("--cas", help="Also teach a classifier with samples, and examine it."),
+        typer.Option(
+            "--cas", help="Also train a classifier on samples and test it on real images."
+        ),
     ] = False,
     device: options.Device = "auto",
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Measure how good a model is, beside what real images reach; no network needed."""
+    """Score a model, next to real images; works offline."""
     with console(json, quiet, debug) as out:
         from genctl.cli.reporters import open_reporter
         from genctl.common.devices import choose_device, flush_denormals, translate_memory_errors
-        from genctl.evaluation import evaluate as evaluating
+        from genctl.evaluation import evaluate as evaluation
         from genctl.runs import model_file
         from genctl.runs import run as run_folder
 
@@ -70,49 +75,50 @@ def evaluate(
             out.info(f"evaluating {path}")
         chosen = choose_device(device)
         trained = model_file.read(path, chosen)
-        question = evaluating.Question(n, against.value, features.value, seeds, cas)
+        request = evaluation.EvaluationOptions(n, against.value, features.value, seeds, cas)
         with open_reporter(out) as reporter, translate_memory_errors(), flush_denormals():
-            result = evaluating.evaluate(trained, question, chosen, reporter)
-        kept = evaluating.keep(result, trained)
-        if kept is not None:
-            out.info(f"kept in {kept}")
+            result = evaluation.evaluate_model(trained, request, chosen, reporter)
+        saved = evaluation.write_result(result, trained)
+        if saved is not None:
+            out.info(f"saved to {saved}")
         for text in result["warnings"]:
             out.warn(text)
-        drawn = _drawn(result, styled=not json)
+        report = _report(result, styled=not json)
         if json:
-            for line in drawn.splitlines():
+            for line in report.splitlines():
                 out.info(line)
-        out.result(result, drawn)
+        out.result(result, report)
+
+
+def _report(result: dict[str, Any], styled: bool) -> str:
+    """The result for people: what was compared, and a table of scores."""
+    from rich.console import Console
+
+    seeds = "" if result["seeds"] == 1 else f", {result['seeds']} seeds"
+    what = f"{result['n']:,} samples against {result['against']} images{seeds}"
+    report = Console(highlight=False, color_system="auto" if styled else None)
+    with report.capture() as captured:
+        report.print(f"{printable(result['run'])}: {what}", markup=False, soft_wrap=True)
+        report.print(_table(result))
+        for name, value in result.get("floor", {}).items():
+            report.print(f"{name} of a perfect generator with {result['n']:,} samples: {value:.4f}")
+    return captured.get().rstrip()
 
 
 def _table(result: dict[str, Any]) -> Table:
     from rich.table import Table
 
-    sheet = Table(box=None, pad_edge=False, header_style="bold")
-    sheet.add_column("score")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("score")
     for name in ("model", "± std", "real images"):
-        sheet.add_column(name, justify="right")
+        table.add_column(name, justify="right")
     for name, value in result["scores"].items():
         std, real = result["std"].get(name), result["real"].get(name)
-        sheet.add_row(name.replace("_", " "), _text(value), _text(std), _text(real))
-    return sheet
+        table.add_row(name.replace("_", " "), _number(value), _number(std), _number(real))
+    return table
 
 
-def _text(value: float | None) -> str:
+def _number(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.4f}" if value < 100 else f"{value:.1f}"
-
-
-def _drawn(result: dict[str, Any], styled: bool) -> str:
-    from rich.console import Console
-
-    times = "" if result["seeds"] == 1 else f", {result['seeds']} seeds"
-    what = f"{result['n']:,} samples against {result['against']} images{times}"
-    sheet = Console(highlight=False, color_system="auto" if styled else None)
-    with sheet.capture() as drawn:
-        sheet.print(f"{printable(result['run'])}: {what}", markup=False, soft_wrap=True)
-        sheet.print(_table(result))
-        for name, value in result.get("floor", {}).items():
-            sheet.print(f"{name} of a perfect generator with {result['n']:,} samples: {value:.4f}")
-    return drawn.get().rstrip()

@@ -1,1 +1,1 @@
-"""How good is a model? Measured in what a classifier of the real images sees, without a network."""
+"""How good is a model? Scores in the features of a classifier of the real images."""

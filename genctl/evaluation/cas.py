@@ -1,7 +1,7 @@
-"""The classification accuracy score: Ravuri and Vinyals 2019.
+"""The classification accuracy score (CAS): Ravuri and Vinyals 2019.
 
-A classifier that has seen nothing but samples is examined on real images. It is taught as the
-judge is, so the judge's own accuracy is what real images would reach.
+A classifier is trained on samples alone, and tested on real images. It is trained like the judge,
+so the judge's accuracy is the score of real training images.
 """
 
 from __future__ import annotations
@@ -13,20 +13,24 @@ import torch
 
 from genctl.common.reporting import Reporter
 from genctl.data.base import Images
-from genctl.evaluation import lessons
-from genctl.evaluation.components import unstacked
-from genctl.evaluation.drawn import draw
+from genctl.evaluation.judge import unstack
+from genctl.evaluation.judge_training import accuracy, train_classifier
+from genctl.evaluation.samples import sample
 from genctl.model import Model
 
 
-def classification_accuracy(
-    model: Model, data: Images, held_out: Images, device: torch.device, reporter: Reporter
+def classification_accuracy_score(
+    model: Model,
+    train_images: Images,
+    test_images: Images,
+    device: torch.device,
+    reporter: Reporter,
 ) -> float:
-    """Draw one sample for each training image, teach a classifier with them, and examine it."""
-    reporter.info(f"drawing {len(data):,} samples to teach a classifier with")
-    pixels = draw(model, data, torch.arange(len(data)), seed=0)
-    drawn = replace(data, pixels=pixels)
-    if data.components is not None:
-        drawn = unstacked(drawn, data.components)
-    progress = partial(reporter.progress, "teaching a classifier with samples")
-    return lessons.accuracy(lessons.teach(drawn, device, progress), held_out.judge_images)
+    """Train a classifier on one sample for each training image; its accuracy on test images."""
+    reporter.info(f"generating {len(train_images):,} samples to train a classifier on")
+    pixels = sample(model, train_images, torch.arange(len(train_images)), seed=0)
+    samples = replace(train_images, pixels=pixels)
+    if train_images.components is not None:
+        samples = unstack(samples, train_images.components)
+    on_progress = partial(reporter.progress, "training a classifier on samples")
+    return accuracy(train_classifier(samples, device, on_progress), test_images.judge_images)

@@ -1,9 +1,9 @@
-"""The work of ``genctl evaluate``: how good is a model, and how good could it be?"""
+"""The work of ``genctl evaluate``: the scores of a model, next to those of real images."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -19,107 +19,112 @@ from genctl.common.reporting import Reporter
 from genctl.conditions.image import Image
 from genctl.config.loading import load_data
 from genctl.data.base import Images, Split
-from genctl.evaluation.agreement import agreement, class_shares
-from genctl.evaluation.cache import judge_of
-from genctl.evaluation.cas import classification_accuracy
-from genctl.evaluation.drawn import asks_for_a_class, choose, draw
-from genctl.evaluation.modes import even_kl, modes
+from genctl.evaluation.cas import classification_accuracy_score
+from genctl.evaluation.judge_cache import load_judge
 from genctl.evaluation.neighbours import K
-from genctl.evaluation.real_reference import Bench, Scores
+from genctl.evaluation.real_reference import Extractor, RealReference, Scores
+from genctl.evaluation.samples import is_conditional, sample, select
+from genctl.evaluation.scores import agreement, class_shares, expected_kl, mode_scores
 from genctl.evaluation.warnings import warnings
 from genctl.inference import sampling
 from genctl.inference.probe import linear_probe, nearest_neighbours
 from genctl.runs.model_file import TrainedModel
 from genctl.runs.run import Run
 
-MAX_SAMPLES = 10_000  # that are drawn unless more are asked for
-EACH = 10  # samples of one condition that are compared with each other
-MAX_CONDITIONS = 200  # whose samples are
-MAX_PROBED = 10_000  # training images whose codes are learned from
+MIN_IMAGES = K + 1
+DEFAULT_MAX_SAMPLES = 10_000
+SAMPLES_PER_CONDITION = 10  # for diversity
+MAX_CONDITIONS = 200  # for diversity
+MAX_PROBE_IMAGES = 10_000  # training images whose codes the probe is fitted to
 
 
 @dataclass(frozen=True)
-class Question:
-    """What to find out about a model."""
+class EvaluationOptions:
+    """The options of ``genctl evaluate``."""
 
-    n: int | None = None  # samples; None for one for each held-out image, up to a limit
+    n: int | None = None  # samples; by default one per test image, at most 10,000
     against: Split = "train"  # the real images to compare with
     features: Literal["judge", "inception"] = "judge"
-    seeds: int = 3
+    seeds: int = 3  # of sampling
     cas: bool = False
 
 
-def evaluate(
-    trained: TrainedModel, question: Question, device: torch.device, reporter: Reporter
+def evaluate_model(
+    trained: TrainedModel, options: EvaluationOptions, device: torch.device, reporter: Reporter
 ) -> dict[str, Any]:
-    """Measure a model, and what is real beside it.
+    """Score a model, and real images in the same way.
 
     Returns:
-        The JSON of the contract: run, model_sha256, judge, n, against, features, seeds, scores,
-        real, std, per_class (share, closeness and agreement of each class), warnings; floor (what
-        chance alone makes of a perfect generator) where modes are counted.
+        The JSON of the command: run, model_sha256, judge (accuracy, digest, version), n, against,
+        features, seeds, scores and their std over seeds, real (the scores of real images),
+        per_class (scores and real of each class), warnings; for stacked images also floor (the
+        scores that a perfect generator is expected to have with n samples).
 
     Raises:
-        UsageError: the data has no classes, or ``n`` is too small.
-        Unavailable, BadContent, MissingInput: data or weights are not to be had.
+        UsageError: the data has no classes or too few images, or an option does not fit.
+        Unavailable, BadContent, MissingInput: data or weights cannot be loaded.
     """
-    data, held_out = load_data(trained.metadata.config)
-    _check(trained, question, data, held_out)
-    features = _eyes(question, device)
-    judge = judge_of(data, held_out, device, reporter)
-    count = len(held_out.judge_images)
-    reporter.info(f"the judge names {judge.accuracy:.2%} of {count:,} held-out images")
-    conditional = asks_for_a_class(trained.metadata.config.condition)
+    train_images, test_images = load_data(trained.metadata.config)
+    _check(trained, options, train_images, test_images)
+    extractor = _extractor(options, device)
+    judge = load_judge(train_images, test_images, device, reporter)
+    count = len(test_images.judge_images)
+    reporter.info(f"accuracy of the judge: {judge.accuracy:.2%} of {count:,} test images")
+    n = _num_samples(options, test_images, reporter)
+    conditional = is_conditional(trained.metadata.config.condition)
     reporter.progress("measuring real images", 0.0)
-    most = MAX_SAMPLES if data.components is None else len(held_out)
-    n = question.n or min(len(held_out), most)
-    if n > len(held_out):
-        reporter.warn(f"{n:,} samples stand beside {len(held_out):,} real images: that is all")
-    bench = Bench(data, held_out, judge, n, question.against, conditional, features)
+    reference = RealReference(
+        train_images, test_images, judge, n, options.against, conditional, extractor
+    )
     reporter.progress("measuring real images", 1.0)
-    found, by_class, shares = [], [], []
-    for seed in range(question.seeds):
-        reporter.progress("measuring samples", seed / question.seeds)
-        scores, classes, drawn = _judge_samples(trained, bench, seed)
-        found.append(scores)
-        by_class.append(classes)
-        shares.append(drawn)
+    by_seed, by_seed_and_class, shares = [], [], []
+    for seed in range(options.seeds):
+        reporter.progress("measuring samples", seed / options.seeds)
+        seed_scores, class_scores, seed_shares = _score_samples(trained, reference, seed)
+        by_seed.append(seed_scores)
+        by_seed_and_class.append(class_scores)
+        shares.append(seed_shares)
     reporter.progress("measuring samples", 1.0)
-    scores, real = _means(found), _known(bench.real)
-    scores |= _probe(trained, data, held_out)
-    if question.cas:
-        scores["cas"] = classification_accuracy(trained.model, data, held_out, device, reporter)
+    scores, real = _mean(by_seed), _finite(reference.real_scores)
+    scores |= _probe(trained, train_images, test_images)
+    if options.cas:
+        scores["cas"] = classification_accuracy_score(
+            trained.model, train_images, test_images, device, reporter
+        )
         real["cas"] = judge.accuracy
-    names = data.classes
-    asked = class_shares(held_out.labels.cpu(), len(names))
+    names = train_images.classes
+    expected_shares = class_shares(test_images.labels.cpu(), len(names))
+    mean_shares = torch.stack(shares).mean(dim=0)
     return {
         "run": str(trained.path.parent if _run_of(trained) else trained.path),
         "model_sha256": trained.digest,
         "judge": {"accuracy": judge.accuracy, "digest": judge.digest, "version": judge.version},
-        "n": bench.n,
-        "against": question.against,
-        "features": question.features,
-        "seeds": question.seeds,
+        "n": n,
+        "against": options.against,
+        "features": options.features,
+        "seeds": options.seeds,
         "scores": scores,
         "real": real,
-        **({"floor": {"kl": even_kl(len(names), bench.n)}} if "kl" in scores else {}),
-        "std": _deviations(found),
+        **({"floor": {"kl": expected_kl(len(names), n)}} if "kl" in scores else {}),
+        "std": _std(by_seed),
         "per_class": {
-            name: {"scores": _means(parts[label] for parts in by_class), "real": reals}
-            for label, (name, reals) in enumerate(zip(names, bench.real_by_class, strict=True))
+            name: {
+                "scores": _mean(class_scores[label] for class_scores in by_seed_and_class),
+                "real": reference.real_scores_by_class[label],
+            }
+            for label, name in enumerate(names)
         },
-        "warnings": warnings(scores, real, asked, torch.stack(shares).mean(dim=0), names),
+        "warnings": warnings(scores, real, expected_shares, mean_shares, names),
     }
 
 
-def keep(result: dict[str, Any], trained: TrainedModel) -> Path | None:
-    """Write evaluation.json beside the model of a run; a model file alone gets none."""
+def write_result(result: dict[str, Any], trained: TrainedModel) -> Path | None:
+    """Write evaluation.json into the run of the model; None for a model file without a run."""
     run = _run_of(trained)
     if run is None:
         return None
-    path = run.evaluation
-    atomic_write(path, (json.dumps(result, indent=2) + "\n").encode())
-    return path
+    atomic_write(run.evaluation, (json.dumps(result, indent=2) + "\n").encode())
+    return run.evaluation
 
 
 def _run_of(trained: TrainedModel) -> Run | None:
@@ -127,85 +132,109 @@ def _run_of(trained: TrainedModel) -> Run | None:
     return run if run.exists and run.model == trained.path else None
 
 
-def _check(trained: TrainedModel, question: Question, data: Images, held_out: Images) -> None:
-    if data.classes != trained.metadata.classes:
+def _check(
+    trained: TrainedModel, options: EvaluationOptions, train_images: Images, test_images: Images
+) -> None:
+    if train_images.classes != trained.metadata.classes:
         raise UsageError(
             f"cannot evaluate {trained.path}: its data has the classes "
-            f"{', '.join(data.classes) or 'none'}, it knows "
-            f"{', '.join(trained.metadata.classes) or 'none'}; give it the data it was trained on"
+            f"{', '.join(train_images.classes) or 'none'}, but it was trained on "
+            f"{', '.join(trained.metadata.classes) or 'none'}; use the data it was trained on"
         )
-    least = K + 1
-    if question.n is not None and question.n < least:
-        raise UsageError(f"--n {question.n}: the {K} nearest neighbours need at least {least}")
-    if min(len(data), len(held_out)) < least:
+    if options.n is not None and options.n < MIN_IMAGES:
+        raise UsageError(f"--n {options.n}: {K} nearest neighbours need at least {MIN_IMAGES}")
+    if min(len(train_images), len(test_images)) < MIN_IMAGES:
         raise UsageError(
-            f"cannot evaluate {trained.path}: its data holds out {len(held_out)} images, at least "
-            f"{least} are needed; set data.test_fraction higher"
+            f"cannot evaluate {trained.path}: there are {len(test_images)} test images, and "
+            f"{MIN_IMAGES} are needed; raise data.test_fraction"
         )
-    if question.cas and not asks_for_a_class(trained.metadata.config.condition):
+    if options.cas and not is_conditional(trained.metadata.config.condition):
         raise UsageError(
-            f"--cas: {trained.path} cannot be asked for a class; a config with "
-            "`condition: {kind: image}` or `label` trains a model that can"
+            f"--cas: {trained.path} is unconditional; use a model trained with "
+            "`condition: {kind: image}` or `label`"
         )
 
 
-def _eyes(question: Question, device: torch.device) -> Callable[[Tensor], Tensor] | None:
-    """Other features than the judge's, if such are wanted."""
-    if question.features == "judge":
+def _extractor(options: EvaluationOptions, device: torch.device) -> Extractor | None:
+    """What computes the features, if it is not the judge."""
+    if options.features == "judge":
         return None
-    from genctl.evaluation.inception import inception
+    from genctl.evaluation.inception import inception_extractor
 
-    return inception(device)
+    return inception_extractor(device)
 
 
-def _judge_samples(
-    trained: TrainedModel, bench: Bench, seed: int
+def _num_samples(options: EvaluationOptions, test_images: Images, reporter: Reporter) -> int:
+    available = len(test_images)
+    if options.n is None:
+        # Modes are counted with as many samples as in the literature.
+        return (
+            available if test_images.components is not None else min(available, DEFAULT_MAX_SAMPLES)
+        )
+    if options.n > available:
+        reporter.warn(
+            f"only {available:,} real test images are available for {options.n:,} samples, so FID "
+            "is biased"
+        )
+    return options.n
+
+
+def _score_samples(
+    trained: TrainedModel, reference: RealReference, seed: int
 ) -> tuple[Scores, list[Scores], Tensor]:
-    """Scores altogether and by class of one seed, and the share of each class among its samples."""
-    held_out, model = bench.held_out, trained.model
-    index = choose(held_out, bench.n, "test")
-    asked = held_out.labels[index].cpu() if bench.conditional else None
-    cloud = bench.look(draw(model, held_out, index, seed), asked)
-    scores, by_class = bench.closeness(cloud)
-    scores |= modes(cloud.seen, bench.data)
-    if asked is not None:
-        scores["agreement"] = agreement(cloud.asked, cloud.seen)
-    few = index[: min(MAX_CONDITIONS, max(bench.n // EACH, 1))]
-    groups = bench.look(draw(model, held_out, few, seed, EACH)).features
-    labels = held_out.labels[few].cpu()
-    scores["diversity"] = bench.diversity(groups.unflatten(0, (len(few), EACH)), labels)
-    scores["copies"] = bench.copies(cloud.pixels)
-    return scores, by_class, class_shares(cloud.seen, bench.classes)
+    """The scores of one seed, those of each class, and the share of each class among samples."""
+    model, test_images = trained.model, reference.test_images
+    index = select(test_images, reference.n, "test")
+    labels = test_images.labels[index].cpu()
+    samples = reference.measure(
+        sample(model, test_images, index, seed), labels if reference.conditional else None
+    )
+    scores, by_class = reference.compare(samples)
+    scores |= mode_scores(samples.predicted, test_images)
+    if reference.conditional:
+        scores["agreement"] = agreement(labels, samples.predicted)
+    conditions = min(MAX_CONDITIONS, max(reference.n // SAMPLES_PER_CONDITION, 1))
+    groups = reference.measure(
+        sample(model, test_images, index[:conditions], seed, SAMPLES_PER_CONDITION)
+    ).features.unflatten(0, (conditions, SAMPLES_PER_CONDITION))
+    scores["diversity"] = reference.diversity(groups, labels[:conditions])
+    scores["copies"] = reference.copies(samples.pixels)
+    return scores, by_class, class_shares(samples.predicted, reference.num_classes)
 
 
-def _probe(trained: TrainedModel, data: Images, held_out: Images) -> Scores:
-    """What the codes of an image encoder know of classes; not of combinations, rare as each is."""
-    if not isinstance(trained.metadata.config.condition, Image) or data.components is not None:
+def _probe(trained: TrainedModel, train_images: Images, test_images: Images) -> Scores:
+    """How well classes can be read from an encoder's codes; {} for stacked images or no encoder."""
+    if (
+        not isinstance(trained.metadata.config.condition, Image)
+        or train_images.components is not None
+    ):
         return {}
-    index = choose(data, min(MAX_PROBED, len(data)), "probe")
-    known = sampling.encode(trained.model, data.floats(index))
-    new = sampling.encode(trained.model, held_out.floats(slice(None)))
-    parts = (known, data.labels[index], new, held_out.labels)
-    return {"linear_probe": linear_probe(*parts), "nearest_neighbours": nearest_neighbours(*parts)}
+    index = select(train_images, min(MAX_PROBE_IMAGES, len(train_images)), "probe")
+    train_codes = sampling.encode(trained.model, train_images.floats(index))
+    test_codes = sampling.encode(trained.model, test_images.floats(slice(None)))
+    split = (train_codes, train_images.labels[index], test_codes, test_images.labels)
+    return {"linear_probe": linear_probe(*split), "nearest_neighbours": nearest_neighbours(*split)}
 
 
-def _means(parts: Iterable[Scores]) -> Scores:
-    listed = [_known(part) for part in parts]
-    return {name: fmean(part[name] for part in listed if name in part) for name in _names(listed)}
+def _mean(parts: Iterable[Scores]) -> Scores:
+    return {name: fmean(values) for name, values in _values(parts).items()}
 
 
-def _deviations(parts: Iterable[Scores]) -> Scores:
-    listed = [_known(part) for part in parts]
+def _std(parts: Iterable[Scores]) -> Scores:
     return {
-        name: stdev(part[name] for part in listed) if len(listed) > 1 else 0.0
-        for name in _names(listed)
+        name: stdev(values) if len(values) > 1 else 0.0 for name, values in _values(parts).items()
     }
 
 
-def _known(scores: Scores) -> Scores:
-    """The scores that are numbers: a data set of one image for each class has no diversity."""
+def _values(parts: Iterable[Scores]) -> dict[str, list[float]]:
+    """The finite values of each score."""
+    values: dict[str, list[float]] = {}
+    for part in parts:
+        for name, value in _finite(part).items():
+            values.setdefault(name, []).append(value)
+    return values
+
+
+def _finite(scores: Scores) -> Scores:
+    """Without NaN: data with one image per class has no diversity."""
     return {name: value for name, value in scores.items() if isfinite(value)}
-
-
-def _names(parts: list[Scores]) -> list[str]:
-    return list(dict.fromkeys(name for part in parts for name in part))

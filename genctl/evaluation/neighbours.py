@@ -1,8 +1,9 @@
 """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020).
 
-A sample is good if it lies in the ball around a real image that reaches to its k-th neighbour.
-For equal distributions these are not 1: coverage tends to 1 - 2^-k, and precision and recall
-depend on the dimension. So each is worth something only beside its value for real images.
+A generated image counts as realistic if it lies in the ball around a real image that reaches to
+that image's k-th neighbour. For equal distributions the scores are not 1: coverage tends to
+1 - 2^-k, and precision and recall depend on the dimension. So each one means something only next
+to its value for real images.
 """
 
 from __future__ import annotations
@@ -11,21 +12,25 @@ import torch
 from torch import Tensor
 
 K = 5
-ROWS = 1000  # of a matrix of distances that are in memory at a time
+CHUNK = 1000  # rows of the distance matrix that are in memory at a time
 
 
 class Neighbourhood:
-    """A cloud of features (N, d) with the distance (N,) of each to its k-th neighbour."""
+    """Features (N, d) and the distance (N,) of each to its k-th neighbour.
+
+    Raises:
+        ValueError: there are k features or fewer.
+    """
 
     def __init__(self, features: Tensor, k: int = K) -> None:
         if len(features) <= k:
-            raise ValueError(f"{len(features)} images have no {k} neighbours each")
+            raise ValueError(f"{len(features)} images are too few for {k} neighbours each")
         self.features, self.k = features.double(), k
-        # The nearest to each is itself. Eight times as fast as kthvalue.
+        # k + 1, since the nearest to each is itself. topk is eight times as fast as kthvalue.
         self.radii = torch.cat(
             [
                 _distances(rows, self.features).topk(k + 1, largest=False).values.amax(dim=1)
-                for rows in self.features.split(ROWS)
+                for rows in self.features.split(CHUNK)
             ]
         )
 
@@ -34,10 +39,10 @@ class Neighbourhood:
 
 
 def prdc(real: Neighbourhood, fake: Neighbourhood) -> dict[str, float]:
-    """Precision, recall, density and coverage of ``fake``; give both the same number of images."""
-    inside = torch.zeros(len(fake), dtype=torch.int64)  # real balls that each fake lies in
+    """Precision, recall, density and coverage of as many fake images as real ones."""
+    inside = torch.zeros(len(fake), dtype=torch.int64)  # in how many real balls each fake lies
     recalled, covered = [], []
-    for rows, radii in zip(real.features.split(ROWS), real.radii.split(ROWS), strict=True):
+    for rows, radii in zip(real.features.split(CHUNK), real.radii.split(CHUNK), strict=True):
         distances = _distances(rows, fake.features)
         hits = distances < radii[:, None]
         inside += hits.sum(dim=0)
@@ -51,6 +56,6 @@ def prdc(real: Neighbourhood, fake: Neighbourhood) -> dict[str, float]:
     }
 
 
-def _distances(one: Tensor, other: Tensor) -> Tensor:
+def _distances(first: Tensor, second: Tensor) -> Tensor:
     """Euclidean distances (N, M)."""
-    return torch.cdist(one, other, compute_mode="use_mm_for_euclid_dist")
+    return torch.cdist(first, second, compute_mode="use_mm_for_euclid_dist")

@@ -1,51 +1,58 @@
-"""A cheap score for use during training."""
+"""The scores of a run while it trains."""
 
 from __future__ import annotations
 
 from genctl.data.base import Images
-from genctl.evaluation.agreement import agreement
-from genctl.evaluation.drawn import asks_for_a_class, choose, draw
 from genctl.evaluation.judge import Judge
-from genctl.evaluation.modes import modes
-from genctl.evaluation.reference import Reference
+from genctl.evaluation.real_reference import FeatureStatistics, Scores
+from genctl.evaluation.samples import is_conditional, sample, select
+from genctl.evaluation.scores import agreement, mode_scores
 from genctl.model import Model
 
 
 class Scorer:
-    """Scores models against the training images, always with the same noise and conditions.
+    """Compares samples with the training images, always with the same noise and conditions.
 
-    What is real is measured once. No global randomness is touched, so training goes on as if
-    nothing had been measured.
+    The real images are measured once. Global random state is not touched, so training continues
+    with the same bits as without scores.
 
     Args:
-        judge: of ``data``: ``judge_of(data, held_out, device, reporter)``.
-        data: the training images, on any device.
-        held_out: the images that are shown to the encoder.
-        n: samples; scores compare for the same n only. At most one for each held-out image.
+        judge: of ``train_images``.
+        train_images: what samples are compared with, on any device.
+        test_images: the conditions.
+        num_samples: at most as many as there are images; scores compare for the same number only.
         seed: of z.
     """
 
     def __init__(
-        self, judge: Judge, data: Images, held_out: Images, n: int = 2000, seed: int = 0
+        self,
+        judge: Judge,
+        train_images: Images,
+        test_images: Images,
+        num_samples: int = 2000,
+        seed: int = 0,
     ) -> None:
-        self.judge, self.held_out, self.seed = judge, held_out, seed
-        count = min(n, len(held_out), len(data))
-        self.index = choose(held_out, count, "test")
-        pixels = data.pixels[choose(data, count, "train").to(data.device)]
-        self.reference = Reference.of(judge.look(pixels).features, judge.training)
-        self.real = self.reference.closeness(judge.look(held_out.pixels[self.index]).features)
-        """What real images reach: fid, precision, recall, density, coverage."""
+        self.judge, self.test_images, self.seed = judge, test_images, seed
+        count = min(num_samples, len(test_images), len(train_images))
+        self.index = select(test_images, count, "test")
+        index = select(train_images, count, "train").to(train_images.device)
+        features = judge.classify(train_images.pixels[index]).features
+        self.statistics = FeatureStatistics.of(features, judge.training)
+        test_features = judge.classify(test_images.pixels[self.index]).features
+        self.real_scores = self.statistics.compare(test_features)
+        """What test images reach: fid, precision, recall, density, coverage."""
 
-    def score(self, model: Model) -> dict[str, float]:
-        """fid, precision, recall, density, coverage; agreement too for a conditional model.
+    def score(self, model: Model) -> Scores:
+        """Score the EMA of a model, in evaluation mode.
 
-        Modes and kl too for images whose combinations are counted.
-
-        Give it the averaged networks, in evaluation mode: what will be drawn from.
+        Returns:
+            fid, precision, recall, density, coverage; agreement of a conditional model; modes and
+            kl of stacked images.
         """
-        seen = self.judge.look(draw(model, self.held_out, self.index, self.seed))
-        scores = self.reference.closeness(seen.features) | modes(seen.labels, self.held_out)
-        if asks_for_a_class(model.condition):
-            asked = self.held_out.labels[self.index].cpu()
-            scores["agreement"] = agreement(asked, seen.labels)
+        output = self.judge.classify(sample(model, self.test_images, self.index, self.seed))
+        scores = self.statistics.compare(output.features)
+        scores |= mode_scores(output.labels, self.test_images)
+        if is_conditional(model.condition):
+            expected = self.test_images.labels[self.index].cpu()
+            scores["agreement"] = agreement(expected, output.labels)
         return scores

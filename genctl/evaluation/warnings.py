@@ -1,12 +1,12 @@
-"""What the scores mean, in words, where something is wrong."""
+"""Warnings about scores that show a known failure."""
 
 from collections.abc import Sequence
 
 from torch import Tensor
 
 MIN_DIVERSITY = 0.5
-MIN_KAPPA = 0.1  # 0 is chance, 1 is agreement
-MIN_SHARE = 1 / 4  # of a class's share among real images
+MIN_KAPPA = 0.1  # agreement rescaled: 0 is chance, 1 is perfect
+MIN_SHARE = 1 / 4  # of a class, relative to its share among the conditions
 MAX_NAMES = 20  # of missing classes; more are counted
 MAX_COPIES = 0.05  # more than among real images
 
@@ -14,57 +14,59 @@ MAX_COPIES = 0.05  # more than among real images
 def warnings(
     scores: dict[str, float],
     real: dict[str, float],
-    asked: Tensor,
+    expected_shares: Tensor,
     shares: Tensor,
     classes: Sequence[str],
 ) -> list[str]:
-    """Everything that a user should look at.
+    """One line for each failure: ignored z, ignored condition, missing classes, copies.
 
     Args:
         scores: of the model.
         real: of real images.
-        asked: the share (classes,) of each class among what the model was asked for.
-        shares: the share (classes,) of each among what it drew.
+        expected_shares: the share (num_classes,) of each class among the conditions.
+        shares: the share (num_classes,) of each class among the samples.
         classes: their names.
     """
     found = []
     diversity = scores.get("diversity", 1.0)
     if diversity < MIN_DIVERSITY:
         found.append(
-            f"z is ignored: samples of one condition differ {diversity:.2f} times as much as real "
-            "images of a class do"
+            f"z is ignored: samples of one condition differ only {diversity:.2f} times as much as "
+            "real images of one class"
         )
-    chance = float((asked * shares).sum())
+    chance = float((expected_shares * shares).sum())
     if "agreement" in scores and scores["agreement"] - chance < MIN_KAPPA * (1 - chance):
         found.append(
-            f"the condition is ignored: {scores['agreement']:.1%} of the samples show what was "
-            f"asked for, {chance:.1%} would by chance"
+            f"the condition is ignored: {scores['agreement']:.1%} of the samples are of the class "
+            f"of their condition, and {chance:.1%} would be by chance"
         )
     if "modes" in scores:
         found += _missing_modes(scores["modes"], real["modes"], len(classes))
     else:
-        found += _missing_classes(asked, shares, classes)
+        found += _missing_classes(expected_shares, shares, classes)
     if scores["copies"] > real["copies"] + MAX_COPIES:
         found.append(
-            f"copies of training images: {scores['copies']:.1%} of the samples, "
-            f"{real['copies']:.1%} of real ones"
+            f"copies of training images: {scores['copies']:.1%} of the samples, but "
+            f"{real['copies']:.1%} of real images"
         )
     return found
 
 
-def _missing_modes(modes: float, real: float, count: int) -> list[str]:
-    """Combinations that are not drawn, if more than as many real images lack by chance."""
-    missing, by_chance = round(count - modes), count - real
+def _missing_modes(modes: float, real_modes: float, count: int) -> list[str]:
+    """Modes are missing if clearly more are than among as many real images, by chance."""
+    missing, by_chance = round(count - modes), count - real_modes
     if missing <= by_chance + 3 * by_chance**0.5:
         return []
     return [f"modes missing: {missing:,} of {count:,}"]
 
 
-def _missing_classes(asked: Tensor, shares: Tensor, classes: Sequence[str]) -> list[str]:
+def _missing_classes(expected_shares: Tensor, shares: Tensor, classes: Sequence[str]) -> list[str]:
     missing = [
         name
-        for name, wanted, drawn in zip(classes, asked.tolist(), shares.tolist(), strict=True)
-        if drawn < MIN_SHARE * wanted
+        for name, expected, share in zip(
+            classes, expected_shares.tolist(), shares.tolist(), strict=True
+        )
+        if share < MIN_SHARE * expected
     ]
     if not missing:
         return []

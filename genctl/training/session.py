@@ -19,7 +19,7 @@ from genctl.config.build import build_model
 from genctl.config.config import Config
 from genctl.config.loading import load_data
 from genctl.data.base import Images
-from genctl.evaluation.cache import has_judge, judge_of
+from genctl.evaluation.judge_cache import has_judge, load_judge
 from genctl.evaluation.scorer import Scorer
 from genctl.model import to_device
 from genctl.runs.run import Run
@@ -135,7 +135,7 @@ class Session:
                 "--max-time; `genctl evaluate` trains it once"
             )
             return None
-        judge = judge_of(images, test_images, device, self.reporter)
+        judge = load_judge(images, test_images, device, self.reporter)
         return Scorer(judge, images, test_images, settings.num_samples)
 
     def _budget(self, trainer: Trainer) -> Budget:

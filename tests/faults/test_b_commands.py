@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from genctl.evaluation import lessons
+from genctl.evaluation import judge_training
 from genctl.inference import code_map, encoding, run_sheet, sampling
 from tests.conftest import Completed
 from tests.faults.refusal import contents, made
@@ -47,7 +47,7 @@ AT_WORK = {  # a function that the command calls, and which of its calls
     "pictures": (sampling, "generate", 3),
     "encode": (encoding, "encode_dataset", 1),
     "map": (code_map, "plot", 1),
-    "evaluate": (lessons, "_batch", 3),
+    "evaluate": (judge_training, "_batch", 3),
     "export": (torch.onnx, "export", 2),
     "reproduce": (sampling, "generate", 1),
     "runs": (run_sheet, "_scaled", 1),

@@ -16,7 +16,7 @@ from torchvision import datasets
 from genctl.common import files
 from genctl.data import downloads
 from genctl.data.digits import Digits
-from genctl.evaluation import lessons
+from genctl.evaluation import judge_training
 from genctl.evaluation.scorer import Scorer
 from genctl.inference.sample_grid import SampleGrid
 from genctl.objectives.nonsaturating import NonSaturating
@@ -217,8 +217,8 @@ def test_asked_for_while_its_last_files_are_written_it_is_complete(
 def lessons_cut() -> Iterator[pytest.MonkeyPatch]:
     """Judges that learn for a second, as all that is compared here must have them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lessons, "EPOCHS", 1)
-        patch.setattr(lessons, "MIN_LOOKS", 2_000)
+        patch.setattr(judge_training, "EPOCHS", 1)
+        patch.setattr(judge_training, "MIN_IMAGES", 2_000)
         yield patch
 
 
@@ -239,8 +239,8 @@ def test_while_a_judge_is_trained_it_leaves_at_once(
     monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
 
     def amid_lessons_that_take_minutes() -> None:
-        lessons.MIN_LOOKS = 10_000_000
-        on_call(lessons, "_batch", TERMINATE, 3)()
+        judge_training.MIN_IMAGES = 10_000_000
+        on_call(judge_training, "_batch", TERMINATE, 3)()
 
     done = soon(tmp_path, train_arguments(settings=SCORED), amid_lessons_that_take_minutes)
     require_interrupted(done, 143, "nothing was trained yet")

@@ -11,7 +11,7 @@ from typing import TextIO
 import pytest
 
 from genctl.cli.streams import Unminded
-from genctl.evaluation import evaluate as evaluating
+from genctl.evaluation import evaluate as evaluation
 from tests.conftest import REPOSITORY, Completed
 from tests.faults.mirror import mirrors, small_set
 from tests.faults.stopped import RUN, require_no_partial_files, require_no_traceback
@@ -136,8 +136,8 @@ def test_scores_that_nobody_reads_are_kept_quietly(untrained_model: Path, tmp_pa
 
     def prepared(way: Way) -> Callable[[], None]:
         def fault() -> None:
-            evaluating.evaluate = lambda *words: known
-            evaluating.keep = lambda *words: None
+            evaluation.evaluate_model = lambda *words: known
+            evaluation.write_result = lambda *words: None
             way("stdout")
 
         return fault

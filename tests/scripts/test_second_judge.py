@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from genctl.data.base import Images
-from genctl.evaluation.diversity import mean_distance
-from genctl.evaluation.fid import frechet_distance, gaussian
+from genctl.evaluation.fid import fit_gaussian, frechet_distance
 from genctl.evaluation.neighbours import Neighbourhood, prdc
+from genctl.evaluation.scores import mean_distance
 from genctl.runs import model_file
 from tests.conftest import REPOSITORY
 from tests.support.models import save_model
@@ -28,7 +28,9 @@ def test_two_ways_to_the_same_scores(script: Any) -> None:
     random = torch.Generator().manual_seed(0)
     real = torch.randn(300, 6, generator=random).double()
     fake = 0.8 * torch.randn(300, 6, generator=random).double() + 0.3
-    assert script.fid(real, fake) == pytest.approx(frechet_distance(gaussian(real), gaussian(fake)))
+    assert script.fid(real, fake) == pytest.approx(
+        frechet_distance(fit_gaussian(real), fit_gaussian(fake))
+    )
     expected = prdc(Neighbourhood(real), Neighbourhood(fake))
     for name, value in script.neighbours(real, fake).items():
         assert value == expected[name], name

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from genctl.data.digits import Digits
-from genctl.evaluation import lessons
-from genctl.evaluation.cache import judge_of
+from genctl.evaluation import judge_training
+from genctl.evaluation.judge_cache import load_judge
 from tests.conftest import REPOSITORY
 from tests.support.processes import SETTINGS
 from tests.support.recorder import Recorder
@@ -30,9 +30,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digits = Digits(image_size=8)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENCTL_CACHE", str(folder))
-        patch.setattr(lessons, "EPOCHS", 1)
-        patch.setattr(lessons, "MIN_LOOKS", 4_000)
-        judge_of(digits.load("train"), digits.load("test"), torch.device("cpu"), Recorder())
+        patch.setattr(judge_training, "EPOCHS", 1)
+        patch.setattr(judge_training, "MIN_IMAGES", 4_000)
+        load_judge(digits.load("train"), digits.load("test"), torch.device("cpu"), Recorder())
     return folder
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from genctl.common import tensors
-from genctl.evaluation import lessons
+from genctl.evaluation import judge_training
 from genctl.runs import model_file
 from genctl.training.early_stopping import overall
 from tests.conftest import Completed, RunGenctl
@@ -24,8 +24,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GENCTL_CACHE", str(folder))
-        patch.setattr(lessons, "EPOCHS", 1)
-        patch.setattr(lessons, "MIN_LOOKS", 4_000)
+        patch.setattr(judge_training, "EPOCHS", 1)
+        patch.setattr(judge_training, "MIN_IMAGES", 4_000)
         yield folder
 
 

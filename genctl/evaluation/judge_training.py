@@ -1,0 +1,83 @@
+"""How a classifier of images is trained: the judge, and the classifier of the CAS."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from genctl.common.devices import auto_precision, autocast
+from genctl.common.reporting import OnProgress
+from genctl.common.rng import derive_seed, torch_rng
+from genctl.data.base import Images
+from genctl.evaluation.judge import JudgeNetwork, classify
+from genctl.networks.layers.random_affine import random_affine
+
+SEED = 0
+EPOCHS = 7
+MIN_IMAGES = 60_000  # to train on, counting repetitions, however small the data set is
+BATCH_SIZE = 128
+LEARNING_RATE = 4e-3  # the peak, after a tenth of the training
+DEGREES, TRANSLATE, SCALE = 12.0, 0.06, 0.12  # of augmentation; the last epoch has half of it
+LABEL_SMOOTHING = 0.05
+FEATURE_VARIANCE = 0.25  # about that of unscaled features; any constant would do
+SCALE_IMAGES = 10_000  # from which the variance is estimated
+
+
+def train_classifier(images: Images, device: torch.device, on_progress: OnProgress) -> JudgeNetwork:
+    """Train a classifier of labelled images; the same images always give the same weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(SEED, "judge"))
+        network = JudgeNetwork(images.shape, len(images.classes))
+    network.to(device).to(memory_format=torch.channels_last)
+    images = images.to(device)
+    precision = auto_precision(device)[0]
+    optimizer = torch.optim.AdamW(
+        network.parameters(), LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.02, fused=True
+    )
+    steps = max(EPOCHS * len(images), MIN_IMAGES) // BATCH_SIZE
+    for step in range(steps):
+        share = step / steps
+        rate = LEARNING_RATE * min((share + 0.001) / 0.1, (1 - share) / 0.9)
+        optimizer.param_groups[0]["lr"] = rate
+        batch, labels = _batch(images, step, 0.5 if share > 1 - 1 / EPOCHS else 1.0)
+        with autocast(precision, device):
+            _, logits = network(batch)
+        loss = cross_entropy(logits.float(), labels, label_smoothing=LABEL_SMOOTHING)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        on_progress(share)
+    network.eval().requires_grad_(False)
+    _set_scale(network, images)
+    on_progress(1.0)
+    return network
+
+
+def accuracy(network: JudgeNetwork, images: Images) -> float:
+    """The share of images that the classifier assigns to their class."""
+    predicted = classify(network, images.pixels).labels
+    return float((predicted == images.labels.cpu()).double().mean())
+
+
+def _batch(images: Images, step: int, strength: float) -> tuple[Tensor, Tensor]:
+    """Batch ``step``, augmented; every epoch has its own order."""
+    epoch, number = divmod(step, max(len(images) // BATCH_SIZE, 1))
+    order = torch.randperm(len(images), generator=torch_rng(SEED, "judge", "order", epoch))
+    index = order[number * BATCH_SIZE : (number + 1) * BATCH_SIZE].to(images.device)
+    rng = torch_rng(SEED, "judge", "move", step)
+    batch = images.floats(index)
+    if images.shape.channels == 3:  # photographs may be mirrored; digits may not
+        flip = torch.rand(len(index), 1, 1, 1, generator=rng).to(images.device) < 0.5
+        batch = torch.where(flip, batch.flip(3), batch)
+    uniform = torch.rand(4, len(batch), generator=rng).T.to(images.device)
+    augmented = random_affine(
+        batch, DEGREES * strength, TRANSLATE * strength, SCALE * strength, uniform
+    )
+    return augmented, images.labels[index]
+
+
+def _set_scale(network: JudgeNetwork, images: Images) -> None:
+    """Scale the features so that their mean variance is ``FEATURE_VARIANCE``."""
+    variance = classify(network, images.pixels[:SCALE_IMAGES]).features.var(dim=0).mean()
+    network.scale.copy_((FEATURE_VARIANCE / variance).sqrt())
