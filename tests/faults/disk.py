@@ -1,7 +1,7 @@
-"""Every moment at which a run touches its folder: before and after each call, amid each write.
+"""Every moment at which a run touches its folder: around each call and in the middle of each write.
 
-Calls are heard where Python makes them, so that the program itself needs no hooks. Threads besides
-the first one, as TensorBoard's, have moments that nobody can count; they are left out.
+The calls are intercepted where Python makes them, so genctl itself needs no hooks. Only the main
+thread is observed: the calls of other threads, such as TensorBoard's, come in no fixed order.
 """
 
 import builtins
@@ -20,27 +20,27 @@ CALLS = ("open", "close", "fsync", "fchmod", "ftruncate", "replace", "rename", "
          "mkdir", "rmdir")  # fmt: skip
 FOLDER = "runs"
 
-Hear = Callable[[str], None]
+Callback = Callable[[str], None]
 
 
-def heard(hear: Hear) -> Fault:
-    """Tell ``hear`` of every moment, as ``after replace runs/run/.genctl-part- runs/run/a``."""
+def observed(callback: Callback) -> Fault:
+    """Call ``callback`` at every moment, with ``after replace runs/run/a`` for instance."""
 
     def happen() -> None:
-        ear = _Ear(hear)
+        observer = _Observer(callback)
         for call in CALLS:
-            setattr(os, call, ear.around(call, getattr(os, call)))
-        io.open = builtins.open = ear.opening(io.open)  # type: ignore[assignment]
+            setattr(os, call, observer.wrap(call, getattr(os, call)))
+        io.open = builtins.open = observer.wrap_open(io.open)  # type: ignore[assignment]
 
     return happen
 
 
-def written_down(path: Path) -> Fault:
-    """Write every moment into a file, a line for each."""
+def log_moments(path: Path) -> Fault:
+    """Write every moment into a file, one per line."""
 
     def happen() -> None:
-        notes = path.open("w")  # before the ear is there
-        heard(lambda moment: print(moment, file=notes, flush=True))()
+        log = path.open("w")  # opened before files are observed
+        observed(lambda moment: print(moment, file=log, flush=True))()
 
     return happen
 
@@ -54,63 +54,63 @@ def killed_at(number: int) -> Fault:
         if moments[0] == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return heard(count)
+    return observed(count)
 
 
 def killed_when(moment: str, name: str) -> Fault:
-    """SIGKILL at the first such moment, as "before replace", of a file whose path ends so."""
+    """SIGKILL at the first such moment ("before replace") of a path that ends in ``name``."""
 
-    def compare(heard_of: str) -> None:
-        if heard_of.startswith(moment) and heard_of.endswith(name):
+    def compare(found: str) -> None:
+        if found.startswith(moment) and found.endswith(name):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return heard(compare)
+    return observed(compare)
 
 
-class _Ear:
-    def __init__(self, hear: Hear) -> None:
-        self._hear = hear
-        self._paths: dict[int, str] = {}  # of the files that are open, by number
+class _Observer:
+    def __init__(self, callback: Callback) -> None:
+        self._callback = callback
+        self._paths: dict[int, str] = {}  # of the open files, by file descriptor
         self._thread = threading.current_thread()
 
-    def around(self, call: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, with what is heard before and after it."""
+    def wrap(self, call: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, observed before and after it runs."""
 
-        def told(*words: Any, **more: Any) -> Any:
+        def wrapped(*words: Any, **more: Any) -> Any:
             target = " ".join(filter(None, map(self._name, words[:2])))
-            self.tell("before", call, target)
+            self.notify("before", call, target)
             found = function(*words, **more)
             if call == "open":
                 self._paths[found] = target
-            self.tell("after", call, target)
+            self.notify("after", call, target)
             if call == "close":
                 self._paths.pop(words[0], None)
             return found
 
-        return told
+        return wrapped
 
-    def opening(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """``open``, whose files are heard when they are written to."""
+    def wrap_open(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``open``, so that writes to its files are observed."""
 
-        def told(file: Any, mode: str = "r", *words: Any, **more: Any) -> Any:
+        def wrapped(file: Any, mode: str = "r", *words: Any, **more: Any) -> Any:
             target = self._name(file)
             if not target or not set(mode) & set("wax+"):
                 return function(file, mode, *words, **more)
-            self.tell("before", "open", target)
-            found = _Heard(function(file, mode, *words, **more), target, self)
+            self.notify("before", "open", target)
+            found = _ObservedFile(function(file, mode, *words, **more), target, self)
             self._paths[found.fileno()] = target
-            self.tell("after", "open", target)
+            self.notify("after", "open", target)
             return found
 
-        return told
+        return wrapped
 
-    def tell(self, when: str, call: str, target: str) -> None:
-        """Tell of one moment, if it is one of the run's folder."""
+    def notify(self, when: str, call: str, target: str) -> None:
+        """Report one moment, if it concerns the folder of runs."""
         if target and threading.current_thread() is self._thread:
-            self._hear(f"{when} {call} {target}")
+            self._callback(f"{when} {call} {target}")
 
     def _name(self, word: Any) -> str:
-        """The path below the folder of runs that an argument means; empty where it means none."""
+        """The path below the folder of runs that an argument stands for; empty for any other."""
         path = self._paths.get(word, "") if isinstance(word, int) else word
         if not isinstance(path, str | os.PathLike) or not str(path):
             return ""
@@ -121,35 +121,35 @@ class _Ear:
         return folder + found
 
 
-class _Heard:
+class _ObservedFile:
     """A file that is being written."""
 
-    def __init__(self, file: Any, target: str, ear: _Ear) -> None:
-        self._file, self._target, self._ear = file, target, ear
+    def __init__(self, file: Any, target: str, observer: _Observer) -> None:
+        self._file, self._target, self._observer = file, target, observer
 
     def write(self, content: Any) -> int:
-        """Write one half, then the other, each at once: what is held back cannot be torn."""
+        """Write and flush one half, then the other: buffered bytes could not be torn."""
         half = len(content) // 2
-        self._ear.tell("before", "write", self._target)
+        self._observer.notify("before", "write", self._target)
         self._file.write(content[:half])
         self._file.flush()
-        self._ear.tell("amid", "write", self._target)
+        self._observer.notify("during", "write", self._target)
         self._file.write(content[half:])
         self._file.flush()
-        self._ear.tell("after", "write", self._target)
+        self._observer.notify("after", "write", self._target)
         return len(content)
 
     def flush(self) -> None:
-        self._ear.tell("before", "flush", self._target)
+        self._observer.notify("before", "flush", self._target)
         self._file.flush()
-        self._ear.tell("after", "flush", self._target)
+        self._observer.notify("after", "flush", self._target)
 
     def close(self) -> None:
-        self._ear.tell("before", "close", self._target)
+        self._observer.notify("before", "close", self._target)
         self._file.close()
-        self._ear.tell("after", "close", self._target)
+        self._observer.notify("after", "close", self._target)
 
-    def __enter__(self) -> "_Heard":
+    def __enter__(self) -> "_ObservedFile":
         return self
 
     def __exit__(self, *_: object) -> None:

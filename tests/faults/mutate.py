@@ -1,4 +1,4 @@
-"""Ways to change a file: as accidents do, and as someone does who knows the format."""
+"""Random changes to a file: accidental ones, and those of somebody who knows the format."""
 
 import json
 import random
@@ -27,19 +27,19 @@ ODD = (None, True, -1, 0, 1, 2, 7, 10**9, 10**30, 0.5, -1e308, float("nan"), flo
 TYPES = (torch.float64, torch.float16, torch.uint8, torch.float8_e4m3fn, torch.complex64)
 
 
-# -- ways to change a file ------------------------------------------------------------------------
+# -- changes that leave the digest as it was -------------------------------------------------------
 
 
 def flipped(content: bytes, chance: random.Random) -> bytes:
     changed = bytearray(content)
-    reach = chance.choice([len(content), header_end(content), 24])  # anywhere, or where it hurts
+    reach = chance.choice([len(content), header_end(content), 24])  # anywhere, or in the header
     for _ in range(chance.choice([1, 1, 2, 16])):
         changed[chance.randrange(reach)] = chance.randrange(256)
     return bytes(changed)
 
 
 def spliced(content: bytes, chance: random.Random) -> bytes:
-    """With a piece cut out, doubled, or replaced by another."""
+    """With a piece removed, doubled, or replaced by another."""
     start, end = sorted(chance.randrange(len(content)) for _ in range(2))
     other = chance.randrange(len(content))
     piece = chance.choice([b"", content[start:end] * 2, content[other : other + end - start]])
@@ -55,7 +55,7 @@ def with_other_length(content: bytes, chance: random.Random) -> bytes:
 
 
 def with_other_entry(content: bytes, chance: random.Random) -> bytes:
-    """One part of one tensor's entry in the header is another's, or odd."""
+    """Change one field of one tensor's entry in the header."""
     found = header(content)
     names = [name for name in found if name != "__metadata__"]
     entry = found[chance.choice(names)]
@@ -81,7 +81,7 @@ def with_other_entry(content: bytes, chance: random.Random) -> bytes:
 
 
 def with_other_header(content: bytes, chance: random.Random) -> bytes:
-    """A tensor is added, lost or renamed; a key stands there twice; the metadata are odd."""
+    """Add, remove or rename a tensor, duplicate a key, or replace the metadata."""
     found = header(content)
     names = [name for name in found if name != "__metadata__"]
     name, end = chance.choice(names), len(content) - header_end(content)
@@ -106,15 +106,18 @@ def with_other_header(content: bytes, chance: random.Random) -> bytes:
 UNSIGNED = (flipped, spliced, with_other_length, with_other_entry, with_other_header)
 
 
+# -- changes with a matching digest ----------------------------------------------------------------
+
+
 def signed(content: dict[str, Tensor], metadata: Any) -> bytes:
-    """What someone who knows the format writes, with a digest that fits."""
+    """A file with a matching digest, as somebody who knows the format would write it."""
     text = json.dumps(metadata)
     metadata = {"format": "genctl 1", "metadata": text, "sha256": tensors._digest(content, text)}
     return save({name: tensor.clone() for name, tensor in content.items()}, metadata)
 
 
-def with_odd_fact(content: dict[str, Tensor], metadata: Any, chance: random.Random) -> bytes:
-    """Some value, however deep inside, is odd or missing."""
+def with_odd_metadata(content: dict[str, Tensor], metadata: Any, chance: random.Random) -> bytes:
+    """Change, add or remove one value of the metadata, at any depth."""
     metadata = json.loads(json.dumps(metadata))
     inside = metadata
     while True:
@@ -132,7 +135,7 @@ def with_odd_fact(content: dict[str, Tensor], metadata: Any, chance: random.Rand
 
 
 def with_odd_tensor(content: dict[str, Tensor], metadata: Any, chance: random.Random) -> bytes:
-    """Some tensor is lost, added, of another shape or type, or holds what is no number."""
+    """Remove, add or replace a tensor, or change its shape or type, or fill it with NaN."""
     content = dict(content)
     name = chance.choice(list(content))
     tensor = content[name]

@@ -1,4 +1,4 @@
-"""What a refusal is: its exit code, one line with a way out, and not a byte changed."""
+"""Checks of a refusal: its exit code, one line that says what to do, and no file changed."""
 
 import re
 from pathlib import Path
@@ -13,20 +13,20 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def changed(before: dict[Path, bytes], folder: Path) -> list[str]:
-    """The files that are not what they were: their contents would fill pages."""
+    """The names of files that are new, gone or different; their contents would fill pages."""
     after = contents(folder)
     paths = sorted(before.keys() | after.keys())
     return [str(path) for path in paths if before.get(path) != after.get(path)]
 
 
-def made(before: dict[Path, bytes], folder: Path) -> set[str]:
-    """The names of the files that are new or others, but for what was said and what only locks."""
+def changed_outputs(before: dict[Path, bytes], folder: Path) -> set[str]:
+    """The names of changed files, without locks and the files that hold stdout and stderr."""
     paths = map(Path, changed(before, folder))
     return {p.name for p in paths if p.name not in ("out", "err") and p.suffix != ".lock"}
 
 
 def refuse(genctl: RunGenctl, arguments: tuple[object, ...], why: str, code: int = 65) -> Completed:
-    """Run a command that must be refused, in a working directory that must stay as it is."""
+    """Run a command that must be refused without changing a file in the working directory."""
     before = contents(Path.cwd())
     done = genctl(*arguments, "--quiet")
     assert (done.code, done.out) == (code, ""), done.err
@@ -36,17 +36,17 @@ def refuse(genctl: RunGenctl, arguments: tuple[object, ...], why: str, code: int
 
 
 def require_line(done: Completed, why: str) -> None:
-    """The message rule: one line that names the thing, the reason and the way out."""
+    """Require a message of one line that names the thing, the reason and what to do."""
     (line,) = done.err.splitlines()
     assert line.startswith("genctl: error: ")
     assert why in line
-    assert "; " in line, "a way out"
+    assert "; " in line, "what to do"
     assert len(line) < 3000
     assert line.isprintable()
 
 
-def told(done: Completed) -> list[str]:
-    """The errors, each of which is one line that can be shown on any terminal."""
+def error_lines(done: Completed) -> list[str]:
+    """The errors; each must be one line that any terminal can show."""
     lines = done.err.splitlines()
     assert lines
     assert all(line.startswith("genctl: error: ") for line in lines)
@@ -55,7 +55,7 @@ def told(done: Completed) -> list[str]:
 
 
 def require_finite_files(run: Path) -> None:
-    """Whatever was written is made of numbers."""
+    """Require that every number in the files of a run is finite."""
     for path in run.rglob("*.safetensors"):
         kind = "model" if path.name == "model.safetensors" else "checkpoint"
         tensors.require_finite(tensors.read(path, kind)[0], path)
@@ -73,9 +73,6 @@ def commands(path: Path) -> list[tuple[object, ...]]:
     ]
 
 
-def still_draws(genctl: RunGenctl, untrained_model: Path) -> None:
-    """The next ordinary command works."""
-    assert (
-        genctl("sample", "--run", untrained_model, "--n", 2, "--out", "next.png", "--quiet").code
-        == 0
-    )
+def require_sample(genctl: RunGenctl, model: Path) -> None:
+    """Require that the next ordinary command works."""
+    assert genctl("sample", "--run", model, "--n", 2, "--out", "next.png", "--quiet").code == 0

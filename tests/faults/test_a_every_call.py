@@ -12,7 +12,7 @@ from PIL import Image
 from genctl.common import tensors
 from genctl.common.files import PREFIX
 from genctl.config import config
-from tests.faults.disk import killed_at, written_down
+from tests.faults.disk import killed_at, log_moments
 from tests.faults.resuming import RUN, require_resumed, train_until_killed
 from tests.support.processes import (
     checkpointed_images,
@@ -56,7 +56,7 @@ def reference(new: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gone_through(start: Path, folder: Path) -> Path:
     """A copy of ``start`` in which the run was completed, and its moments were written down."""
     shutil.copytree(start, folder)
-    assert run_training(folder, *SHORT, fault=written_down(Path("moments"))).code == 0
+    assert run_training(folder, *SHORT, fault=log_moments(Path("moments"))).code == 0
     return folder
 
 
@@ -168,7 +168,7 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name_and_its_name_before_all_e
         assert written == [
             f"{when} {call} {part}"
             for call in ("write", "flush", "fchmod", "fsync", "close")
-            for when in (("before", "amid", "after") if call == "write" else ("before", "after"))
+            for when in (("before", "during", "after") if call == "write" else ("before", "after"))
         ]
         folder = Path(target).parent
         assert moments[i + 1 : i + 6] == [

@@ -10,7 +10,7 @@ import torch
 from genctl.evaluation import judge_training
 from genctl.inference import code_map, encoding, run_sheet, sampling
 from tests.conftest import Completed
-from tests.faults.refusal import contents, made
+from tests.faults.refusal import changed_outputs, contents
 from tests.faults.stopped import require_interrupted, require_no_partial_files
 from tests.support.processes import Fault, on_call, run_forked, send_signals
 
@@ -34,11 +34,11 @@ def require_stopped(what: str, number: int, fault: Fault, work_folder: Path) -> 
     done = run_forked(work_folder, [*COMMANDS[what], "--json"], fault)
     require_interrupted(done, 128 + number, "no file was left half written")
     assert done.json["status"] == "interrupted"
-    assert made(before, work_folder) == set()
+    assert changed_outputs(before, work_folder) == set()
     require_no_partial_files(work_folder)
     again: Completed = run_forked(work_folder, list(COMMANDS[what]))
     assert again.code == 0, again.err
-    assert made(before, work_folder) != set()
+    assert changed_outputs(before, work_folder) != set()
 
 
 AT_WORK = {  # a function that the command calls, and which of its calls

@@ -1,4 +1,4 @@
-"""A disk that is full: what was there stays, and with room the same line goes on."""
+"""Full disks: earlier files stay as they were, and once there is room the run resumes."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from genctl.common import files, tensors
 from genctl.runs.run import Run
 from tests.conftest import Completed
-from tests.faults.refusal import contents, made
+from tests.faults.refusal import changed_outputs, contents
 from tests.faults.stopped import (
     RUN,
     require_no_partial_files,
@@ -45,16 +45,16 @@ def fail(*_: Any, **__: Any) -> None:
 
 
 def require_full(done: Completed, name: str, why: str = NO_SPACE) -> None:
-    """74, and one line with the path, what is needed and what is free."""
+    """Require exit 74 and one line with the path, the bytes needed and the bytes free."""
     assert done.code == 74, done.err
     require_no_traceback(done)
     (line,) = [line for line in done.err.splitlines() if "genctl: error:" in line]
-    needed = "" if name == "tensorboard" else r"[\d,]+ bytes needed, "  # who knows what it packs
+    needed = "" if name == "tensorboard" else r"[\d,]+ bytes needed, "  # it does not say
     assert re.search(rf"cannot write \S*{name}: {why} \({needed}[\d,]+ free\); make room", line)
 
 
-def half_written(name: str) -> Fault:
-    """Find the disk full amid the file called ``name``."""
+def full_while_writing(name: str) -> Fault:
+    """The disk is full after 1,000 bytes of the file called ``name``."""
 
     class Narrow:
         """A file that takes 1,000 bytes."""
@@ -78,24 +78,24 @@ def half_written(name: str) -> Fault:
     return prepare
 
 
-# -- runs -----------------------------------------------------------------------------------------
+# -- runs ------------------------------------------------------------------------------------------
 
 SECOND = "000000256.safetensors"
-MANNERS = {"amid its bytes": half_written, "when it is flushed": disk_full_for}
-SOME = ["amid its bytes", pytest.param("when it is flushed", marks=pytest.mark.slow)]
+WAYS = {"while writing": full_while_writing, "while flushing": disk_full_for}
+SOME_WAYS = ["while writing", pytest.param("while flushing", marks=pytest.mark.slow)]
 
 
 @pytest.mark.fault("C1")
 @pytest.mark.parametrize("name", [SECOND, "000000256.png", "model.safetensors", "result.json"])
-@pytest.mark.parametrize("manner", SOME)
-def test_a_file_that_does_not_fit_leaves_all_that_was_there(
-    manner: str, name: str, uninterrupted_run: Path, tmp_path: Path
+@pytest.mark.parametrize("way", SOME_WAYS)
+def test_a_file_that_does_not_fit_leaves_earlier_files_as_they_were(
+    way: str, name: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     assert run_training(tmp_path, fault=signal_after_step(signal.SIGTERM, step=9)).code == 143
     run = tmp_path / RUN
     before = contents(run / "checkpoints")
-    (run / "result.json").unlink()  # of the part that was stopped
-    done = run_training(tmp_path, fault=MANNERS[manner](name))
+    (run / "result.json").unlink()  # of the interrupted run
+    done = run_training(tmp_path, fault=WAYS[way](name))
     require_full(done, name)
     assert done.json["exit_code"] == 74
     require_no_partial_files(tmp_path)
@@ -104,23 +104,23 @@ def test_a_file_that_does_not_fit_leaves_all_that_was_there(
     left = checkpointed_images(run)
     assert left == (["384", "480"] if name == "result.json" else ["128", "144"])
     for path in (run / "checkpoints").iterdir():
-        tensors.read(path, "checkpoint")  # whole
+        tensors.read(path, "checkpoint")  # complete
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("C1")
-def test_the_very_first_files_that_do_not_fit_leave_a_run_that_can_begin(
+def test_a_run_can_start_after_its_first_files_did_not_fit(
     uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     for name in ("holder.json", "config.yaml", "environment.json", "000000128.safetensors"):
-        require_full(run_training(tmp_path, fault=half_written(name)), name)
+        require_full(run_training(tmp_path, fault=full_while_writing(name)), name)
         assert checkpointed_images(tmp_path / RUN) == []
         require_no_partial_files(tmp_path)
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 def limited(size: int) -> Fault:
-    """Allow no file of more than ``size`` bytes; Python ignores SIGXFSZ."""
+    """Allow no file of more than ``size`` bytes. Python ignores SIGXFSZ."""
 
     def limit(_: Any) -> None:
         assert signal.getsignal(signal.SIGXFSZ) is signal.SIG_IGN
@@ -133,7 +133,7 @@ def limited(size: int) -> Fault:
 @pytest.mark.parametrize(
     ("size", "name"), [(40_000, SECOND), (1_000, r"(tensorboard|metrics\.jsonl)")]
 )
-def test_a_limit_on_the_size_of_files_is_a_full_disk_too(
+def test_a_limit_on_the_size_of_files_is_reported_like_a_full_disk(
     size: int, name: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     done = run_training(tmp_path, fault=limited(size))
@@ -163,10 +163,10 @@ def limit_now(size: int) -> None:
 
 @pytest.mark.fault("C1")
 @pytest.mark.parametrize("number", [5, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 20))])
-def test_curves_that_do_not_fit_end_the_run_without_a_traceback(
+def test_tensorboard_files_that_do_not_fit_end_the_run_without_a_traceback(
     number: int, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    """TensorBoard writes in a thread of its own, whose traceback Python would print."""
+    """TensorBoard writes in its own thread; Python would print that thread's traceback."""
 
     def fault() -> None:
         on_call(RecordWriter, "write", fail, number)()
@@ -176,7 +176,7 @@ def test_curves_that_do_not_fit_end_the_run_without_a_traceback(
 
 
 @pytest.mark.fault("C1")
-def test_a_disk_that_stays_full_tells_the_first_failure(tmp_path: Path) -> None:
+def test_the_first_of_two_failed_writes_is_reported(tmp_path: Path) -> None:
     def fault() -> None:
         disk_full_for(SECOND)()
         after_step(16, lambda _: disk_full_for("result.json")())()
@@ -188,7 +188,7 @@ def test_a_disk_that_stays_full_tells_the_first_failure(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("C1")
-def test_a_disk_without_room_is_found_before_anything_is_written(tmp_path: Path) -> None:
+def test_too_little_space_is_reported_before_writing(tmp_path: Path) -> None:
     def full(path: object) -> Any:
         return type("Usage", (), {"free": 50_000})
 
@@ -210,15 +210,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         sys.platform != "linux"
         or subprocess.run(mount, capture_output=True, check=False).returncode
     ):
-        pytest.skip("nothing may be mounted here")
+        pytest.skip("mounting is not allowed here")
     yield disk
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_on_a_real_full_disk_a_run_waits_for_room(
+def test_a_run_resumes_after_a_real_disk_was_full(
     small_disk: Path, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    """Skipped where file systems may not be mounted; the other tests simulate it."""
+    """The other tests simulate a full disk, since mounting needs permission."""
     ballast = small_disk / "ballast"
 
     def fill(_: Any) -> None:
@@ -240,16 +240,16 @@ def test_on_a_real_full_disk_a_run_waits_for_room(
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
-# -- C3: saved, then pruned -----------------------------------------------------------------------
+# -- C3: save, then prune --------------------------------------------------------------------------
 
 
 @pytest.mark.fault("C3")
-@pytest.mark.parametrize("manner", MANNERS)
-def test_the_only_checkpoint_stays_until_the_next_is_there(
-    manner: str, uninterrupted_run: Path, tmp_path: Path
+@pytest.mark.parametrize("way", WAYS)
+def test_the_only_checkpoint_stays_until_the_next_is_complete(
+    way: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     one = ("--set", "training.keep=1")
-    done = run_training(tmp_path, *one, fault=MANNERS[manner](SECOND))
+    done = run_training(tmp_path, *one, fault=WAYS[way](SECOND))
     require_full(done, SECOND)
     run = tmp_path / RUN
     assert checkpointed_images(run) == ["128"]
@@ -258,11 +258,11 @@ def test_the_only_checkpoint_stays_until_the_next_is_there(
     assert again.code == 0
     assert "from 128 images" in again.err
     assert checkpointed_images(run) == ["480"]
-    # Both say training.keep.
+    # Both contain training.keep.
     assert differing_parts(outcome(run), outcome(uninterrupted_run)) == ["model", "config"]
 
 
-# -- other commands -------------------------------------------------------------------------------
+# -- other commands --------------------------------------------------------------------------------
 
 SAMPLE = ("sample", "--run", "run", "--n", "8", "--batch-size", "3", "--out")
 ENCODE = ("encode", "digits:test[0:9]", "--run", "run", "--out")
@@ -285,28 +285,26 @@ OUTPUTS = {
 
 
 @pytest.mark.fault("C1")
-@pytest.mark.parametrize("manner", SOME)
+@pytest.mark.parametrize("way", SOME_WAYS)
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_an_output_that_does_not_fit_is_not_there(
-    name: str, manner: str, work_folder: Path
-) -> None:
+def test_an_output_that_does_not_fit_is_not_created(name: str, way: str, work_folder: Path) -> None:
     before = contents(work_folder)
-    done = run_forked(work_folder, [*OUTPUTS[name], "--json"], MANNERS[manner](name))
+    done = run_forked(work_folder, [*OUTPUTS[name], "--json"], WAYS[way](name))
     require_full(done, name.lstrip("-"))
     assert done.json["exit_code"] == 74
     require_no_partial_files(work_folder)
     made_before = {"codes.npz"} if name == "map.png" else set()
-    made_before |= {path for path in made(before, work_folder) if "-v1" in path} - {name}
-    assert made(before, work_folder) == made_before  # what was written first is whole
+    made_before |= {path for path in changed_outputs(before, work_folder) if "-v1" in path} - {name}
+    assert changed_outputs(before, work_folder) == made_before  # files written earlier are complete
     again = run_forked(work_folder, [*OUTPUTS[name]])
     assert again.code == 0, again.err
-    assert any(name in path for path in made(before, work_folder))
+    assert any(name in path for path in changed_outputs(before, work_folder))
 
 
-def test_an_export_that_does_not_fit_is_not_there(work_folder: Path) -> None:
+def test_an_export_that_does_not_fit_is_not_created(work_folder: Path) -> None:
     pytest.importorskip("onnxruntime", reason="needs `pip install .[onnx]`")
     words = ["export", "--run", "run"]
-    done = run_forked(work_folder, words, half_written("generator.onnx"))
+    done = run_forked(work_folder, words, full_while_writing("generator.onnx"))
     require_full(done, "generator.onnx")
     require_no_partial_files(work_folder)
     assert list((work_folder / "onnx").iterdir()) == []

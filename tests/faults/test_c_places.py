@@ -1,4 +1,4 @@
-"""Places that may not be written to, that are taken, or that hold something else."""
+"""Folders without write permission, runs in use, foreign files, modes, links and devices."""
 
 import ctypes
 import os
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from genctl.runs.run import Run
 from genctl.training import session
 from tests.conftest import Completed
 from tests.faults.refusal import changed, contents
@@ -37,19 +38,19 @@ from tests.support.processes import (
 
 
 def require_line(done: Completed, code: int, what: str) -> None:
-    """The code, and one line that names the thing, the reason and the way out."""
+    """Require the exit code and one line that names the thing, the reason and what to do."""
     assert done.code == code, done.err
     require_no_traceback(done)
     (line,) = [line for line in done.err.splitlines() if "genctl: error:" in line]
     assert what in line
-    assert "; " in line, "a way out"
+    assert "; " in line, "what to do"
 
 
-# -- C2: no permission ----------------------------------------------------------------------------
+# -- C2: no permission -----------------------------------------------------------------------------
 
 
-def minding_modes(fault: Fault = no_fault) -> Fault:
-    """Be kept out by modes as everybody is: root has a capability that opens every door."""
+def without_root_rights(fault: Fault = no_fault) -> Fault:
+    """Give up root's capability to write anywhere, so that permissions apply."""
 
     def happen() -> None:
         if os.geteuid() == 0:
@@ -66,22 +67,22 @@ def minding_modes(fault: Fault = no_fault) -> Fault:
 
 @pytest.mark.fault("C2")
 @pytest.mark.parametrize("place", ["runs", "runs/run", "runs/run/checkpoints", "runs/run/samples"])
-def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_loaded(
+def test_a_folder_without_write_permission_is_reported_before_data_is_loaded(
     place: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     if place == "runs":
         (tmp_path / "runs").mkdir()
     else:
-        stop = minding_modes(signal_after_step(signal.SIGTERM, step=11))
+        stop = without_root_rights(signal_after_step(signal.SIGTERM, step=11))
         assert run_training(tmp_path, fault=stop).code == 143
     (tmp_path / place).chmod(0o555)
     before = contents(tmp_path / "runs")
 
     def load(*_: Any) -> None:
-        raise AssertionError("it is known before the data is loaded")
+        raise AssertionError("the error comes before the data is loaded")
 
     used = children_cpu_seconds()
-    done = run_training(tmp_path, fault=minding_modes(on_call(session, "load_data", load)))
+    done = run_training(tmp_path, fault=without_root_rights(on_call(session, "load_data", load)))
     assert children_cpu_seconds() - used < 3
     require_line(done, 73, f" {place}")
     assert done.json["exit_code"] == 73
@@ -90,17 +91,17 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_anything_is_loaded(
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
-def forbidden(place: str) -> Callable[[Any], None]:
+def read_only(place: str) -> Callable[[Any], None]:
     return lambda _: Path(place).chmod(0o555)
 
 
 @pytest.mark.fault("C2")
 @pytest.mark.parametrize("place", ["runs/run", "runs/run/checkpoints", "runs/run/samples"])
 @pytest.mark.parametrize("step", [1, 15, 29])
-def test_a_folder_that_is_closed_amid_a_run_is_never_passed_over(
+def test_a_folder_that_loses_its_write_permission_ends_the_run(
     step: int, place: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    done = run_training(tmp_path, fault=minding_modes(after_step(step, forbidden(place))))
+    done = run_training(tmp_path, fault=without_root_rights(after_step(step, read_only(place))))
     require_line(done, 74, "Permission denied; make it writable and run the same command again")
     assert done.json["exit_code"] == 74
     assert len(checkpointed_images(tmp_path / RUN)) == min(step // 8, 2)
@@ -109,30 +110,34 @@ def test_a_folder_that_is_closed_amid_a_run_is_never_passed_over(
 
 
 @pytest.mark.fault("C2")
-def test_a_run_whose_folder_is_deleted_says_so(tmp_path: Path) -> None:
+def test_a_run_whose_folder_is_deleted_reports_it(tmp_path: Path) -> None:
     done = run_training(tmp_path, fault=after_step(11, lambda _: shutil.rmtree(RUN)))
     require_line(done, 74, str(RUN))
     assert run_training(tmp_path).code == 0
 
 
 @pytest.mark.fault("C2")
-def test_the_result_that_cannot_be_left_is_told(uninterrupted_run: Path, tmp_path: Path) -> None:
+def test_a_result_that_cannot_be_written_is_reported(
+    uninterrupted_run: Path, tmp_path: Path
+) -> None:
     def fault() -> None:
-        on_call(session.Session, "_result", lambda: Path(RUN).chmod(0o555))()
+        on_call(Run, "write_result", lambda: Path(RUN).chmod(0o555))()
 
-    done = run_training(tmp_path, fault=minding_modes(fault))
+    done = run_training(tmp_path, fault=without_root_rights(fault))
     require_line(done, 74, "result.json")
     (tmp_path / RUN).chmod(0o755)
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("C2")
-def test_a_lock_that_may_not_be_taken_is_told(uninterrupted_run: Path, tmp_path: Path) -> None:
-    """As that of somebody else's run."""
+def test_a_lock_without_write_permission_is_reported(
+    uninterrupted_run: Path, tmp_path: Path
+) -> None:
+    """The lock may belong to another user's run."""
     assert run_training(tmp_path, fault=signal_after_step(signal.SIGTERM, step=11)).code == 143
     lock = tmp_path / RUN / ".lock"
     lock.chmod(0o444)
-    require_line(run_training(tmp_path, fault=minding_modes()), 73, ".lock: no permission")
+    require_line(run_training(tmp_path, fault=without_root_rights()), 73, ".lock: no permission")
     lock.chmod(0o644)
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
@@ -144,7 +149,7 @@ def test_a_lock_that_may_not_be_taken_is_told(uninterrupted_run: Path, tmp_path:
      ("sample", "--out", "closed/new/a.png"), ("sample", "--out", "closed/pictures", "--format",
      "png"), ("encode", "digits:test[0:3]", "--out", "closed/a.csv")],
 )  # fmt: skip
-def test_outputs_of_other_commands_are_told_too(
+def test_other_commands_report_a_folder_without_write_permission(
     words: tuple[str, ...], untrained_model: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "model.safetensors"
@@ -152,17 +157,17 @@ def test_outputs_of_other_commands_are_told_too(
     model.chmod(0o644)
     (tmp_path / "closed").mkdir(mode=0o555)
     line = [*words, "--run", "model.safetensors"]
-    require_line(run_forked(tmp_path, line, minding_modes()), 73, "closed")
+    require_line(run_forked(tmp_path, line, without_root_rights()), 73, "closed")
     assert list((tmp_path / "closed").iterdir()) == []
     (tmp_path / "closed").chmod(0o777)
-    assert run_forked(tmp_path, line, minding_modes()).code == 0
+    assert run_forked(tmp_path, line, without_root_rights()).code == 0
 
 
-# -- C4: two at once ------------------------------------------------------------------------------
+# -- C4: two processes -----------------------------------------------------------------------------
 
 
 def waiting_at(step: int) -> tuple[Fault, int, int]:
-    """A run that stops after a step until it is let go; how to see that, and to let it go."""
+    """A run that waits after a step: what happens, a pipe to see it arrive, one to let it go on."""
     arrived, arrive = os.pipe()
     leave, let_go = os.pipe()
 
@@ -174,7 +179,7 @@ def waiting_at(step: int) -> tuple[Fault, int, int]:
 
 
 @pytest.mark.fault("C4")
-def test_a_second_process_is_kept_out_and_the_first_undisturbed(
+def test_a_second_process_is_refused_and_the_first_undisturbed(
     uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     fault, arrived, let_go = waiting_at(11)
@@ -210,11 +215,11 @@ def test_the_lock_of_a_killed_process_is_free_at_once(
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
-# -- C5: something else is there ------------------------------------------------------------------
+# -- C5: something else is in the way --------------------------------------------------------------
 
 
 @pytest.mark.fault("C5")
-def test_fresh_moves_an_old_run_aside_and_changes_not_a_byte(
+def test_fresh_renames_an_old_run_without_changing_a_byte(
     uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(uninterrupted_run, tmp_path / RUN)
@@ -223,20 +228,22 @@ def test_fresh_moves_an_old_run_aside_and_changes_not_a_byte(
     done = run_training(tmp_path, "--fresh", fault=signal_after_step(signal.SIGTERM, step=11))
     assert done.code == 143
     assert "renamed the old run to runs/run.old-1" in done.err
-    aside = tmp_path / "runs" / "run.old-1"
-    assert {path.relative_to(aside): content for path, content in contents(aside).items()} == before
+    renamed = tmp_path / "runs" / "run.old-1"
+    assert {
+        path.relative_to(renamed): content for path, content in contents(renamed).items()
+    } == before
     assert run_forked(tmp_path, ["sample", "--run", "run.old-1", "--n", "1"]).code == 0
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
-THESES: dict[str, dict[str, str]] = {
+FOREIGN: dict[str, dict[str, str]] = {
     "a text": {"run/thesis.tex": "mine"},
     "hidden": {"run/.thesis": "mine"},
     "in a folder": {"run/thesis/chapter.tex": "mine"},
     "in a folder that runs have too": {"run/samples/mine.png": "mine"},
     "as a file called like a folder of runs": {"run/checkpoints": "mine"},
     "with a config.yaml": {"run/config.yaml": "title: thesis\n", "run/thesis.tex": "mine"},
-    "with a config.yaml that is none": {"run/config.yaml": "\x00", "run/thesis.tex": "mine"},
+    "with an invalid config.yaml": {"run/config.yaml": "\x00", "run/thesis.tex": "mine"},
     "as a file": {"run": "mine"},
     "in place of the folder of all runs": {"../runs": "mine"},
 }
@@ -244,11 +251,11 @@ THESES: dict[str, dict[str, str]] = {
 
 @pytest.mark.fault("C5")
 @pytest.mark.parametrize("fresh", [(), ("--fresh",)])
-@pytest.mark.parametrize("thesis", THESES)
-def test_what_is_no_run_is_left_alone_to_the_last_byte(
-    thesis: str, fresh: tuple[str, ...], tmp_path: Path
+@pytest.mark.parametrize("what", FOREIGN)
+def test_what_is_not_a_run_is_left_alone_to_the_last_byte(
+    what: str, fresh: tuple[str, ...], tmp_path: Path
 ) -> None:
-    for name, text in THESES[thesis].items():
+    for name, text in FOREIGN[what].items():
         path = Path(os.path.normpath(tmp_path / "runs" / name))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -262,7 +269,7 @@ def test_what_is_no_run_is_left_alone_to_the_last_byte(
 
 
 def everything(folder: Path) -> dict[str, Any]:
-    """All names below a folder, with content and time, but for what a program has said."""
+    """Content and time of everything below a folder, except captured stdout and stderr."""
     return {
         str(path): (path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
         for path in folder.rglob("*")
@@ -270,7 +277,7 @@ def everything(folder: Path) -> dict[str, Any]:
     }
 
 
-# -- C6: modes, links and devices -----------------------------------------------------------------
+# -- C6: modes, links and devices ------------------------------------------------------------------
 
 SAMPLE = ("sample", "--run", "run", "--n", "2", "--out")
 ENCODE = ("encode", "digits:test[0:3]", "--run", "run", "--out")
@@ -292,7 +299,7 @@ def masked(mask: int) -> Fault:
 
 @pytest.mark.fault("C6")
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
-def test_every_file_of_a_run_is_as_open_as_the_umask_says(mask: int, tmp_path: Path) -> None:
+def test_files_of_a_run_follow_the_umask(mask: int, tmp_path: Path) -> None:
     done = run_training(tmp_path, "--set", "training.images=128", fault=masked(mask))
     assert done.code == 0, done.err
     for path in (tmp_path / "runs").rglob("*"):
@@ -302,14 +309,14 @@ def test_every_file_of_a_run_is_as_open_as_the_umask_says(mask: int, tmp_path: P
 
 @pytest.mark.fault("C6")
 @pytest.mark.parametrize("mask", [0o002, 0o077])
-def test_every_output_is_as_open_as_the_umask_says(mask: int, work_folder: Path) -> None:
+def test_outputs_follow_the_umask(mask: int, work_folder: Path) -> None:
     for name, words in WRITERS.items():
         assert run_forked(work_folder, list(words), masked(mask)).code == 0
         assert stat.S_IMODE((work_folder / name).stat().st_mode) == 0o666 & ~mask, name
 
 
 @pytest.mark.fault("C6")
-def test_every_output_replaces_what_a_link_leads_to(work_folder: Path) -> None:
+def test_outputs_replace_the_target_of_a_link(work_folder: Path) -> None:
     (work_folder / "far").mkdir()
     for name, words in WRITERS.items():
         target = work_folder / "far" / name
@@ -347,12 +354,12 @@ DEVICES = {"/dev/null": 0, "/dev/full": 74, "pipe": 0}
 
 @pytest.mark.fault("C6")
 @pytest.mark.parametrize("device", DEVICES)
-def test_devices_are_written_to_and_stay(device: str, work_folder: Path) -> None:
-    """Behind links, since most outputs must end in the name of their format."""
+def test_devices_are_written_to_and_not_replaced(device: str, work_folder: Path) -> None:
+    """Through links, since the name of most outputs must end in their format."""
     if device == "pipe":
         os.mkfifo(work_folder / "pipe")
         reader = os.open(work_folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    target = work_folder / device  # an absolute path is itself
+    target = work_folder / device  # an absolute path stays as it is
     kind = stat.S_IFMT(target.stat().st_mode)
     for name, words in WRITERS.items():
         (work_folder / name).symlink_to(target)
@@ -368,8 +375,8 @@ def test_devices_are_written_to_and_stay(device: str, work_folder: Path) -> None
 
 
 @pytest.mark.fault("C6")
-def test_what_is_written_to_stdout_is_all_that_is_there(work_folder: Path) -> None:
-    """Neither the path nor the JSON follow, so that the next program can read it."""
+def test_a_picture_written_to_stdout_is_not_followed_by_text(work_folder: Path) -> None:
+    """Neither the path nor the JSON follow, so that another program can read the picture."""
 
     def to_a_file() -> None:
         os.dup2(os.open("shell", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 1)

@@ -1,4 +1,4 @@
-"""Small files that claim to be huge: refused before anything is allocated for them."""
+"""Small files that claim to be huge: refused before memory is allocated for them."""
 
 import io
 import json
@@ -13,16 +13,16 @@ import pytest
 import torch
 
 from tests.conftest import Completed, RunGenctl
-from tests.faults.refusal import changed, contents, require_line, still_draws
+from tests.faults.refusal import changed, contents, require_line, require_sample
 from tests.support.forge import header, rewritten, with_header
 from tests.support.processes import limit_memory, run_forked
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
-SPARE = 200 * 2**20  # bytes that a refusal may take
+SPARE = 200 * 2**20  # bytes that a refusal may use
 
 
 def claimed(model: bytes, *shape: int, end: int) -> bytes:
-    """A model whose first tensor claims to have another shape, and to end far away."""
+    """A model whose first tensor claims another shape and another end."""
     found = header(model)
     name = next(name for name in found if name != "__metadata__")
     found[name] |= {"shape": list(shape), "data_offsets": [0, end]}
@@ -30,7 +30,7 @@ def claimed(model: bytes, *shape: int, end: int) -> bytes:
 
 
 def long_header(entries: int) -> bytes:
-    """A header of so many tensors, none of which is there."""
+    """A header of many tensors without their data."""
     found = {
         f"t{i}": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for i in range(entries)
     }
@@ -39,7 +39,7 @@ def long_header(entries: int) -> bytes:
 
 
 def deflated() -> bytes:
-    """What torch takes for 32 MiB, in a thousandth of that."""
+    """A compressed file of torch that unpacks to 32 MiB, a thousand times its size."""
     stored, packed = io.BytesIO(), io.BytesIO()
     torch.save(torch.zeros(2**23), stored)
     with zipfile.ZipFile(stored) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
@@ -48,8 +48,8 @@ def deflated() -> bytes:
     return packed.getvalue()
 
 
-def striding() -> bytes:
-    """What torch takes for four tebibytes of one number."""
+def strided() -> bytes:
+    """A file of torch in which one number stands for four tebibytes."""
     buffer = io.BytesIO()
     torch.save(torch.zeros(1).expand(2**40), buffer)
     return buffer.getvalue()
@@ -64,7 +64,7 @@ BOMBS = {
     "100,000 tensors": lambda model: long_header(100_000),
     "50,000 tensors": lambda model: long_header(50_000),
     "a deflated pickle": lambda model: deflated(),
-    "a striding pickle": lambda model: striding(),
+    "a strided pickle": lambda model: strided(),
 }
 
 
@@ -76,12 +76,12 @@ def test_a_bomb_is_refused_in_little_memory(
 ) -> None:
     path = tmp_path / "bomb.safetensors"
     path.write_bytes(BOMBS[what](untrained_model.read_bytes()))  # type: ignore[no-untyped-call]
-    confined_refusal(path, tmp_path)
-    still_draws(genctl, untrained_model)
+    require_cheap_refusal(path, tmp_path)
+    require_sample(genctl, untrained_model)
 
 
-def confined_refusal(path: Path, folder: Path) -> Completed:
-    """Sample from ``path`` where there is little memory, which must be refused."""
+def require_cheap_refusal(path: Path, folder: Path) -> Completed:
+    """Require that sampling from ``path`` is refused with little memory."""
     before = contents(folder)
     done = run_forked(folder, ["sample", "--run", str(path), "--quiet"], limit_memory(SPARE))
     assert (done.code, done.out) == (65, ""), done.err
@@ -96,14 +96,14 @@ HUGE: dict[str, dict[str, Any]] = {
     "wide": {"generator_channels": [10**9, 10**9]},
     "wider than any tensor": {"encoder_channels": [10**18, 10**18]},
     "wider than any number": {"critic_hidden_dim": 10**30, "encoder_channels": [10**30, 3]},
-    "deep": {"kind": "resnet", "widths": [8, 8, 8], "blocks": 10**9},
+    "deep": {"kind": "resnet", "channels": [8, 8, 8], "blocks_per_resolution": 10**9},
 }
 
 
 @linux
 @pytest.mark.fault("D5")
 @pytest.mark.parametrize("what", HUGE)
-def test_a_config_that_asks_for_huge_networks_costs_little(
+def test_a_config_with_huge_networks_is_refused_in_little_memory(
     what: str, untrained_model: Path, tmp_path: Path
 ) -> None:
     def enlarge(found: Any, metadata: Any) -> None:
@@ -112,7 +112,9 @@ def test_a_config_that_asks_for_huge_networks_costs_little(
             HUGE[what] if "kind" in HUGE[what] else networks | HUGE[what]
         )
 
-    confined_refusal(rewritten(untrained_model, tmp_path / "huge.safetensors", enlarge), tmp_path)
+    require_cheap_refusal(
+        rewritten(untrained_model, tmp_path / "huge.safetensors", enlarge), tmp_path
+    )
 
 
 @linux

@@ -1,4 +1,4 @@
-"""Files that are no models, or no longer: what a stranger sends is refused and never obeyed."""
+"""Pickles in disguise, cut files and flipped bits: refused, and never executed."""
 
 import io
 import os
@@ -16,7 +16,7 @@ import torch
 
 from genctl.common.files import PREFIX
 from tests.conftest import RunGenctl
-from tests.faults.refusal import commands, refuse, still_draws
+from tests.faults.refusal import commands, refuse, require_sample
 from tests.support.forge import Payload, disguises, header, header_end, with_header
 from tests.support.processes import differing_parts, outcome, run_training, signal_after_step
 
@@ -25,7 +25,7 @@ WHAT = tuple(disguises(Path("canary")))
 
 @pytest.fixture
 def canary(tmp_path: Path) -> Iterator[Path]:
-    """A file that must not be there when the test is over."""
+    """A file that must not exist after the test."""
     path = tmp_path / "canary"
     yield path
     assert not path.exists(), "foreign code has run"
@@ -33,23 +33,25 @@ def canary(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def unpicklers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Every door to an unpickler, watched; the test fails if any was opened."""
-    entered: list[str] = []
-    doors = [(pickle, "load"), (pickle, "loads"), (pickle, "Unpickler"), (torch, "load"),
+    """Watch every function that unpickles; the test fails if one was called."""
+    called: list[str] = []
+    functions = [(pickle, "load"), (pickle, "loads"), (pickle, "Unpickler"), (torch, "load"),
              (torch.jit, "load"), (torch.serialization, "load")]  # fmt: skip
-    for module, name in doors:
-        door = getattr(module, name)
+    for module, name in functions:
+        function = getattr(module, name)
 
-        def watched(*arguments: Any, door: Any = door, name: str = name, **words: Any) -> Any:
-            entered.append(name)
-            return door(*arguments, **words)
+        def watched(
+            *arguments: Any, function: Any = function, name: str = name, **words: Any
+        ) -> Any:
+            called.append(name)
+            return function(*arguments, **words)
 
         monkeypatch.setattr(module, name, watched)
-    yield entered
-    assert entered == []
+    yield called
+    assert called == []
 
 
-# -- D1: pickles ----------------------------------------------------------------------------------
+# -- D1: pickles -----------------------------------------------------------------------------------
 
 
 @pytest.mark.fault("D1")
@@ -66,7 +68,7 @@ def test_a_pickle_in_any_disguise_is_refused_by_every_command(
     path.write_bytes(disguises(canary)[what])
     for command in commands(path):
         refuse(genctl, command, str(path))
-    still_draws(genctl, untrained_model)
+    require_sample(genctl, untrained_model)
 
 
 @pytest.mark.fault("D1")
@@ -86,18 +88,18 @@ def test_a_pickle_in_a_file_of_codes_is_refused(
     (tmp_path / "codes.npz").write_bytes(content)
     command = ("sample", "--run", untrained_model, "--condition", "codes.npz", "--out", "out.png")
     refuse(genctl, command, "codes.npz: not a file of codes")
-    still_draws(genctl, untrained_model)
+    require_sample(genctl, untrained_model)
 
 
 @pytest.fixture
 def interrupted(tmp_path: Path) -> Path:
-    """The run directory of a run that was asked to stop."""
+    """The run directory of an interrupted run."""
     assert run_training(tmp_path, fault=signal_after_step(signal.SIGTERM, step=17)).code == 143
     return tmp_path / "runs" / "run"
 
 
 @pytest.mark.fault("D1")
-def test_a_resumed_run_puts_planted_pickles_aside_and_is_the_same_run(
+def test_a_resumed_run_renames_planted_pickles_and_ends_with_the_same_bits(
     canary: Path, interrupted: Path, uninterrupted_run: Path
 ) -> None:
     planted = {
@@ -114,7 +116,7 @@ def test_a_resumed_run_puts_planted_pickles_aside_and_is_the_same_run(
     assert differing_parts(outcome(interrupted), outcome(uninterrupted_run)) == []
 
 
-# -- D2: cut and grown ----------------------------------------------------------------------------
+# -- D2: cut or too long ---------------------------------------------------------------------------
 
 
 def sizes(content: bytes) -> dict[str, bytes]:
@@ -149,13 +151,11 @@ def test_a_file_of_another_length_is_refused_with_both_lengths(
         else:
             assert f"{len(content) - untrained_model.stat().st_size:,} bytes follow its end" in line
     shutil.copy(untrained_model, path)
-    still_draws(genctl, path)
+    require_sample(genctl, path)
 
 
 @pytest.mark.fault("D2")
-def test_a_resumed_run_does_without_cut_checkpoints(
-    interrupted: Path, uninterrupted_run: Path
-) -> None:
+def test_a_resumed_run_skips_cut_checkpoints(interrupted: Path, uninterrupted_run: Path) -> None:
     newest = max((interrupted / "checkpoints").glob("*.safetensors"))
     cuts = list(sizes(newest.read_bytes()).values())
     for number, content in enumerate(cuts):
@@ -167,7 +167,7 @@ def test_a_resumed_run_does_without_cut_checkpoints(
     assert list(interrupted.rglob(f"{PREFIX}*")) == []
 
 
-# -- D3: one bit ----------------------------------------------------------------------------------
+# -- D3: one bit -----------------------------------------------------------------------------------
 
 
 @pytest.mark.fault("D3")
@@ -185,11 +185,11 @@ def test_each_of_fifty_flipped_bits_is_refused(
         command = commands(path)[place % 2]
         refuse(genctl, command, "SHA-256 mismatch" if place >= end else str(path))
     path.write_bytes(content)
-    still_draws(genctl, path)
+    require_sample(genctl, path)
 
 
 @pytest.mark.fault("D3")
-def test_a_resumed_run_does_without_flipped_checkpoints(
+def test_a_resumed_run_skips_checkpoints_with_a_flipped_bit(
     interrupted: Path, uninterrupted_run: Path
 ) -> None:
     newest, chance = max((interrupted / "checkpoints").glob("*.safetensors")), random.Random(3)
@@ -204,8 +204,8 @@ def test_a_resumed_run_does_without_flipped_checkpoints(
     assert differing_parts(outcome(interrupted), outcome(uninterrupted_run)) == []
 
 
-def test_blanks_that_fill_up_a_header_are_no_content(untrained_model: Path) -> None:
-    """The one thing that may change: safetensors itself allows any number of them."""
+def test_blanks_after_the_header_change_nothing(untrained_model: Path) -> None:
+    """This is the only accepted change: safetensors allows any number of blanks."""
     content = untrained_model.read_bytes()
     assert header(with_header(content, content[8 : header_end(content)].decode() + " " * 64)) == (
         header(content)

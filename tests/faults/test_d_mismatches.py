@@ -1,4 +1,4 @@
-"""Files that are whole and signed, but do not fit: refused, with what does not fit."""
+"""Files with a matching digest whose parts do not fit each other: refused with the reason."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.conftest import RunGenctl
-from tests.faults.refusal import commands, refuse, still_draws
+from tests.faults.refusal import commands, refuse, require_sample
 from tests.support.forge import Change, rewritten
 
 CHANGES: dict[str, Change] = {
@@ -27,12 +27,12 @@ CHANGES: dict[str, Change] = {
     ),
     "no codes": lambda found, metadata: found.pop("class_codes"),
     "fewer classes": lambda found, metadata: metadata["classes"].pop(),
-    "classes of numbers": lambda found, metadata: metadata.update(classes=[1, 2]),
+    "numbers as class names": lambda found, metadata: metadata.update(classes=[1, 2]),
     "no config": lambda found, metadata: metadata.pop("config"),
-    "config of a word": lambda found, metadata: metadata.update(config="tiny"),
+    "a string as config": lambda found, metadata: metadata.update(config="tiny"),
     "unknown kind": lambda found, metadata: metadata["config"]["networks"].update(kind="magic"),
     "unknown key": lambda found, metadata: metadata["config"].update(extra=1),
-    "wrong widths": lambda found, metadata: metadata["config"]["networks"].update(
+    "wrong channels": lambda found, metadata: metadata["config"]["networks"].update(
         generator_channels=[8]
     ),
     "larger images": lambda found, metadata: metadata["config"]["data"].update(image_size=256),
@@ -44,17 +44,17 @@ CHANGES: dict[str, Change] = {
 
 @pytest.mark.fault("D6")
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_file_that_does_not_fit_itself_is_refused(
+def test_a_file_whose_parts_do_not_fit_is_refused(
     what: str, genctl: RunGenctl, untrained_model: Path, tmp_path: Path
 ) -> None:
     path = rewritten(untrained_model, tmp_path / "changed.safetensors", CHANGES[what])
     for command in commands(path):
         refuse(genctl, command, str(path))
-    still_draws(genctl, untrained_model)
+    require_sample(genctl, untrained_model)
 
 
 def without(number: int) -> Change:
-    """The first tensors of the generator are missing."""
+    """Remove the first tensors of the generator."""
 
     def change(found: dict[str, torch.Tensor], metadata: dict[str, Any]) -> None:
         for name in sorted(name for name in found if "generator" in name)[:number]:
@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_named(
 
 
 @pytest.mark.fault("D6")
-def test_a_checkpoint_is_no_model(genctl: RunGenctl, tiny_run: Path) -> None:
+def test_a_checkpoint_is_not_a_model(genctl: RunGenctl, tiny_run: Path) -> None:
     path = next((tiny_run / "checkpoints").iterdir())
     for command in commands(path):
         refuse(genctl, command, "it holds a checkpoint, not a model")

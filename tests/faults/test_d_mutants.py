@@ -1,7 +1,7 @@
-"""Thousands of mutated model files and checkpoints: refused, or as good as the file they come from.
+"""Thousands of mutated model files and checkpoints: refused, or as good as the original.
 
-A fork of this process reads them as the commands do, with little memory left and little time for
-each; what it has to say against any of them it writes into a file.
+A fork of this process reads them as the commands do, with little memory and little time for each,
+and writes its complaints into a file.
 """
 
 import json
@@ -20,35 +20,36 @@ import torch
 
 from genctl.common import tensors
 from genctl.common.errors import BadContent
+from genctl.config.build import build_model
 from genctl.inference.samples import SampleRequest, SampleSet
-from genctl.model import Model
 from genctl.runs import model_file
+from genctl.training.checkpoint import load_checkpoint, save_checkpoint
 from genctl.training.state import State
 from tests.conftest import RunGenctl
-from tests.faults.mutate import UNSIGNED, with_odd_fact, with_odd_tensor
+from tests.faults.mutate import UNSIGNED, with_odd_metadata, with_odd_tensor
 from tests.support.models import save_model
 from tests.support.processes import limit_memory
 from tests.support.tiny import tiny
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 
-SPARE = 300 * 2**20  # bytes that reading may take, besides what the process has
-SECONDS = 20  # of computing for each file; on a busy machine they last longer
+SPARE = 300 * 2**20  # bytes that reading may use, besides what the process has
+SECONDS = 20  # of CPU time for each file
 CPU = torch.device("cpu")
 
 
-Judge = Callable[[Path, bool], None]
+Check = Callable[[Path, bool], None]
 
 
-def survey(untrained_model: Path, kind: str, count: int, seed: int, judge: Judge) -> list[str]:
-    """Let ``judge`` look at ``count`` mutants of a file; returns what it says against them."""
-    content = untrained_model.read_bytes()
-    found, metadata, _ = tensors.read(untrained_model, kind)
+def survey(original: Path, kind: str, count: int, seed: int, check: Check) -> list[str]:
+    """Run ``check`` on ``count`` mutants of a file; returns its complaints."""
+    content = original.read_bytes()
+    found, metadata, _ = tensors.read(original, kind)
     chance, path, complaints = random.Random(seed), Path("mutant.safetensors"), []
     for number in range(count):
         is_signed = number % 2 == 1
         if is_signed:
-            way: Any = chance.choice([with_odd_fact, with_odd_fact, with_odd_tensor])
+            way: Any = chance.choice([with_odd_metadata, with_odd_metadata, with_odd_tensor])
             mutant = way(found, metadata, chance)
         else:
             way = chance.choice(UNSIGNED)
@@ -56,7 +57,7 @@ def survey(untrained_model: Path, kind: str, count: int, seed: int, judge: Judge
         path.write_bytes(mutant)
         signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
         try:
-            judge(path, is_signed)
+            check(path, is_signed)
         except BaseException:
             complaints.append(f"mutant {number} ({way.__name__}): {traceback.format_exc()}")
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
@@ -64,9 +65,9 @@ def survey(untrained_model: Path, kind: str, count: int, seed: int, judge: Judge
 
 
 def in_little_memory(folder: Path, work: Callable[[], list[str]]) -> list[str]:
-    """What ``work`` returns when it is done in a fork of this process that cannot grow."""
+    """The result of ``work`` in a fork of this process that cannot grow by more than SPARE."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a fork of a process with threads, which are idle
+        warnings.simplefilter("ignore")  # about forking with threads, which are idle
         pid = os.fork()
     if not pid:
         code = 99
@@ -78,23 +79,23 @@ def in_little_memory(folder: Path, work: Callable[[], list[str]]) -> list[str]:
         finally:
             os._exit(code)
     _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, "it died, or took too long over one file"
+    assert os.waitstatus_to_exitcode(status) == 0, "it was killed, or took too long for one file"
     complaints: list[str] = json.loads((folder / "complaints.json").read_text())
     return complaints
 
 
 def require(error: BadContent, path: Path) -> None:
-    """A refusal must name the file and a way out, in one line."""
+    """Require one line with the file and what to do."""
     (line,) = error.lines()
     assert str(path) in line
     assert "; " in line
 
 
-def model_judge(untrained_model: Path) -> Judge:
-    """Expects a refusal, or of an unsigned mutant the very model, of a signed one a picture."""
-    expected = model_file.read(untrained_model, CPU)
+def model_check(original: Path) -> Check:
+    """Accept a refusal, the same model with an old digest, or any that samples with a new one."""
+    expected = model_file.read(original, CPU)
 
-    def judge(path: Path, is_signed: bool) -> None:
+    def check(path: Path, is_signed: bool) -> None:
         try:
             found = model_file.read(path, CPU)
         except BadContent as error:
@@ -107,7 +108,7 @@ def model_judge(untrained_model: Path) -> Judge:
         weights = expected.model.state_dict()
         assert all(torch.equal(one, weights[key]) for key, one in found.model.state_dict().items())
 
-    return judge
+    return check
 
 
 COUNTS = [pytest.param(300, id="300"), pytest.param(5000, id="5000", marks=pytest.mark.slow)]
@@ -116,12 +117,10 @@ COUNTS = [pytest.param(300, id="300"), pytest.param(5000, id="5000", marks=pytes
 @pytest.mark.fault("D4")
 @pytest.mark.parametrize("count", COUNTS)
 def test_mutated_models_are_refused_or_as_good_as_new(count: int, tmp_path: Path) -> None:
-    untrained_model = save_model(tmp_path / "whole.safetensors")
-    before, judge = untrained_model.read_bytes(), model_judge(untrained_model)
-    assert (
-        in_little_memory(tmp_path, lambda: survey(untrained_model, "model", count, 5, judge)) == []
-    )
-    assert untrained_model.read_bytes() == before
+    original = save_model(tmp_path / "whole.safetensors")
+    before, check = original.read_bytes(), model_check(original)
+    assert in_little_memory(tmp_path, lambda: survey(original, "model", count, 5, check)) == []
+    assert original.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {
         "whole.safetensors", "mutant.safetensors", "complaints.json",
     }  # fmt: skip
@@ -131,35 +130,32 @@ def test_mutated_models_are_refused_or_as_good_as_new(count: int, tmp_path: Path
 @pytest.mark.parametrize("count", COUNTS)
 def test_mutated_checkpoints_are_refused_and_change_nothing(count: int, tmp_path: Path) -> None:
     config = tiny("condition.code_dim=4")
-    untrained_model = tmp_path / "whole.safetensors"
-    State(config, Model(config, 4)).save(untrained_model, {"seconds": 1.5, "precision": "fp32"})
-    fresh = State(tiny("condition.code_dim=4", "training.seed=1"), Model(config, 4))
-    before = {name: value.clone() for name, value in fresh.learned().items()}
+    original = tmp_path / "whole.safetensors"
+    save_checkpoint(State(config.optimizer, build_model(config, 4)), original, 1.5, "fp32")
+    state = State(config.optimizer, build_model(tiny("condition.code_dim=4", "training.seed=1"), 4))
+    before = {name: value.clone() for name, value in state.tensors().items()}
 
-    def judge(path: Path, is_signed: bool) -> None:
+    def check(path: Path, is_signed: bool) -> None:
         try:
-            fresh.load(path)
+            load_checkpoint(state, path)
         except BadContent as error:
             require(error, path)
-            kept = fresh.learned()
+            kept = state.tensors()
             assert all(torch.equal(kept[name], value) for name, value in before.items())
             return
-        fresh.save(Path("again.safetensors"), {})  # it can be gone on from
-        for name, value in fresh.learned().items():
+        save_checkpoint(state, Path("again.safetensors"), 0.0, "fp32")  # a run can resume from it
+        for name, value in state.tensors().items():
             value.copy_(before[name])
 
-    assert (
-        in_little_memory(tmp_path, lambda: survey(untrained_model, "checkpoint", count, 6, judge))
-        == []
-    )
+    assert in_little_memory(tmp_path, lambda: survey(original, "checkpoint", count, 6, check)) == []
 
 
 @pytest.mark.fault("D4")
 def test_a_mutant_on_the_command_line_is_one_line(genctl: RunGenctl, tmp_path: Path) -> None:
-    untrained_model, chance = save_model(tmp_path / "whole.safetensors"), random.Random(7)
-    found, metadata, _ = tensors.read(untrained_model, "model")
+    original, chance = save_model(tmp_path / "whole.safetensors"), random.Random(7)
+    found, metadata, _ = tensors.read(original, "model")
     for number in range(60):
-        way: Any = chance.choice([with_odd_fact, with_odd_tensor])
+        way: Any = chance.choice([with_odd_metadata, with_odd_tensor])
         Path("mutant.safetensors").write_bytes(way(found, metadata, chance))
         done = genctl(
             "sample", "--run", "mutant.safetensors", "--n", 1, "--out", "a.png", "--quiet"
@@ -168,4 +164,4 @@ def test_a_mutant_on_the_command_line_is_one_line(genctl: RunGenctl, tmp_path: P
         assert done.err.count("genctl: error: ") == (done.code == 65)
         assert len(done.err) < 3000
         assert done.err.isascii() or "\x1b" not in done.err
-    assert genctl("sample", "--run", untrained_model, "--n", 1, "--out", "a.png").code == 0
+    assert genctl("sample", "--run", original, "--n", 1, "--out", "a.png").code == 0

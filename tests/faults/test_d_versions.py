@@ -1,4 +1,4 @@
-"""Files of other versions of genctl, and runs whose newest checkpoint is no good."""
+"""Files of other versions of genctl, and runs whose newest checkpoint is damaged."""
 
 import json
 import shutil
@@ -23,14 +23,14 @@ def arrays(path: Path) -> dict[str, Any]:
         return {name: file[name].astype(int) if name == "images" else file[name] for name in file}
 
 
-def differences(drawn: Path, expected: Path) -> tuple[np.ndarray, bool]:
-    """By how many levels pixels differ, and whether all else is the same."""
-    one, other = arrays(drawn), arrays(expected)
+def differences(samples: Path, expected: Path) -> tuple[np.ndarray, bool]:
+    """By how many levels pixels differ, and whether everything else is the same."""
+    one, other = arrays(samples), arrays(expected)
     same = all(np.array_equal(one[name], other[name]) for name in one if name != "images")
     return np.abs(one["images"] - other["images"]), same
 
 
-# -- D7: golden files -----------------------------------------------------------------------------
+# -- D7: golden files ------------------------------------------------------------------------------
 
 
 def test_there_are_golden_files() -> None:
@@ -39,19 +39,19 @@ def test_there_are_golden_files() -> None:
 
 @pytest.mark.fault("D7")
 @pytest.mark.parametrize("folder", GOLDEN, ids=lambda path: path.name)
-def test_a_golden_model_draws_the_pictures_that_it_always_drew(
+def test_a_golden_model_generates_the_same_images_as_ever(
     folder: Path, genctl: RunGenctl, tmp_path: Path
 ) -> None:
     done = genctl(*sample(folder / "run" / "model.safetensors", tmp_path / "now.npz"))
     assert done.code == 0, done.err
     levels, same = differences(tmp_path / "now.npz", folder / "samples.npz")
     assert same
-    assert levels.max() <= 1  # another processor may round a sum otherwise
+    assert levels.max() <= 1  # another processor may round a sum differently
 
 
 @pytest.mark.fault("D7")
 @pytest.mark.parametrize("folder", GOLDEN, ids=lambda path: path.name)
-def test_a_golden_run_is_listed_complete_and_goes_on(
+def test_a_golden_run_is_listed_as_complete_and_can_be_extended(
     folder: Path, genctl: RunGenctl, tmp_path: Path
 ) -> None:
     shutil.copytree(folder / "run", tmp_path / "runs" / "run")
@@ -63,14 +63,12 @@ def test_a_golden_run_is_listed_complete_and_goes_on(
     assert genctl(*sample(tmp_path / "runs" / "run", tmp_path / "now.npz")).code == 0
     levels, same = differences(tmp_path / "now.npz", folder / "resumed.npz")
     assert same
-    assert levels.max() <= 4  # four steps of Adam make more of a rounding
+    assert levels.max() <= 4  # four steps of Adam amplify a rounding error
     assert levels.mean() < 0.5
 
 
 @pytest.mark.fault("D7")
-def test_a_model_of_a_later_format_is_refused_for_what_it_is(
-    genctl: RunGenctl, tmp_path: Path
-) -> None:
+def test_a_model_of_a_later_format_is_refused_as_such(genctl: RunGenctl, tmp_path: Path) -> None:
     whole = GOLDEN[-1] / "run" / "model.safetensors"
     found = header(whole.read_bytes())
     found["__metadata__"]["format"] = "genctl 2"
@@ -102,11 +100,11 @@ def test_a_run_continued_by_a_later_version_is_left_alone(
     assert genctl(*train(tmp_path / "runs", MORE_IMAGES), "--quiet").code == 0
 
 
-# -- D8: a damaged newest checkpoint --------------------------------------------------------------
+# -- D8: a damaged newest checkpoint ---------------------------------------------------------------
 
 
 @pytest.mark.fault("D8")
-def test_a_damaged_newest_checkpoint_is_kept_aside_for_the_one_before(
+def test_a_damaged_newest_checkpoint_is_renamed_and_the_one_before_used(
     tmp_path: Path, uninterrupted_run: Path
 ) -> None:
     assert run_training(tmp_path, fault=signal_after_step(signal.SIGTERM, step=17)).code == 143

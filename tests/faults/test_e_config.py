@@ -8,7 +8,7 @@ import pytest
 
 from genctl.config import config as configs
 from tests.conftest import REPOSITORY, RunGenctl
-from tests.faults.refusal import changed, contents, told
+from tests.faults.refusal import changed, contents, error_lines
 
 GOOD = "data: {kind: digits}\n"
 
@@ -24,7 +24,7 @@ def refuse(genctl: RunGenctl, text: str | bytes, code: int = 2) -> list[str]:
     assert (trained.out, checked.out) == ("", "")
     assert trained.err == checked.err
     assert changed(before, Path.cwd()) == []
-    return told(trained)
+    return error_lines(trained)
 
 
 def accept(genctl: RunGenctl, text: str) -> None:
@@ -93,7 +93,7 @@ def test_a_config_that_is_not_there_is_missing(source: str, code: int, genctl: R
     Path("file.yaml").write_text(GOOD)
     done = genctl("train", "--config", source)
     assert done.code == code
-    assert len(told(done)) == 1
+    assert len(error_lines(done)) == 1
     assert [path.name for path in Path().iterdir()] == ["file.yaml"]
 
 
@@ -173,6 +173,8 @@ def test_a_duplicate_key_is_reported_with_both_lines(genctl: RunGenctl) -> None:
         "file.yaml:4: training.seed: duplicate key, first on line 2",
         "file.yaml:6: training: duplicate key, first on line 1",
     ]
-    (line,) = told(genctl("train", "--config", "tiny", "--set", "optimizer.betas={a: 1, a: 2}"))
+    (line,) = error_lines(
+        genctl("train", "--config", "tiny", "--set", "optimizer.betas={a: 1, a: 2}")
+    )
     assert "a: duplicate key" in line
     accept(genctl, GOOD)

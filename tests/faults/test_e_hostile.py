@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from genctl.config import config as configs
-from tests.faults.refusal import changed, contents, told
+from tests.faults.refusal import changed, contents, error_lines
 from tests.support.processes import checkpointed_images, limit_memory, run_forked, run_training
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
@@ -77,7 +77,7 @@ def test_a_hostile_config_is_refused_with_little_memory(what: str, tmp_path: Pat
     (tmp_path / "file.yaml").write_text(text)
     done = run_forked(tmp_path, ["train", "--config", "file.yaml", "--quiet"], limit_memory(SPARE))
     assert (done.code, done.out) == (2, ""), done.err[-2000:]
-    lines = told(done)
+    lines = error_lines(done)
     assert all(line.startswith("file.yaml") for line in lines)
     assert any(why in line for line in lines), lines
     assert {path.name for path in tmp_path.iterdir()} == {"file.yaml", "out", "err"}  # no canary
@@ -99,7 +99,7 @@ def test_a_hostile_override_is_refused_with_little_memory(
     words = ["train", "--config", "tiny", "--quiet", "--set", f"training.seed={value}"]
     done = run_forked(tmp_path, words, limit_memory(SPARE))
     assert (done.code, done.out) == (2, "")
-    (line,) = told(done)
+    (line,) = error_lines(done)
     assert why in line
     assert {path.name for path in tmp_path.iterdir()} == {"out", "err"}
 
@@ -123,7 +123,7 @@ def test_a_run_resumes_with_its_settings_or_reports_which_differ(tmp_path: Path)
     for setting, difference in CHANGED.items():
         done = run_training(tmp_path, "--set", setting)
         assert done.code == done.json["exit_code"] == 2
-        assert f"runs/run/config.yaml: {difference}" in told(done)
+        assert f"runs/run/config.yaml: {difference}" in error_lines(done)
         assert "--fresh" in done.err
         assert [name for name in changed(before, run) if "/." not in name] == []
     allowed = ("training.images=512", "training.log_every=64", "training.keep=3")

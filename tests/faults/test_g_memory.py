@@ -1,4 +1,4 @@
-"""Runs and commands that find no memory: told as that, and nothing is lost."""
+"""Too little memory: reported as such, and nothing is lost."""
 
 import os
 import subprocess
@@ -35,13 +35,13 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Lin
 def require_advice(done: Completed) -> None:
     (line,) = [line for line in done.err.splitlines() if "genctl: error:" in line]
     assert "memory" in line
-    assert "; " in line, "a way out"
+    assert "; " in line, "what to do"
     assert "Traceback" not in done.err
 
 
 @linux
 @pytest.mark.fault("G3")
-def test_a_batch_too_large_for_the_memory_is_told(tmp_path: Path) -> None:
+def test_a_batch_too_large_for_the_memory_is_reported(tmp_path: Path) -> None:
     large = ("--set", "training.batch_size=65536", "--set", "training.images=65536")
     done = run_training(tmp_path, *large, fault=limit_memory(300 * 2**20))
     assert done.code == done.json["exit_code"] == 71
@@ -65,13 +65,13 @@ def in_a_save() -> None:
 MOMENTS: dict[str, tuple[Fault, list[str]]] = {
     "at the first step": (at_first_step, []),
     "in the middle": (after_step(STEP, out_of_memory), ["128", "256"]),
-    "when pictures are drawn": (in_a_save, []),
+    "in a save": (in_a_save, []),
 }
 
 
 @pytest.mark.fault("G3")
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_gpu_without_memory_leaves_the_last_checkpoint_and_the_same_line_goes_on(
+def test_after_a_gpu_ran_out_of_memory_the_run_resumes_from_the_last_checkpoint(
     moment: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     fault, left = MOMENTS[moment]
@@ -96,7 +96,7 @@ COMMANDS = {
 @linux
 @pytest.mark.fault("G3")
 @pytest.mark.parametrize("what", COMMANDS)
-def test_other_commands_tell_it_too_and_write_nothing(what: str, tmp_path: Path) -> None:
+def test_other_commands_report_it_and_write_nothing(what: str, tmp_path: Path) -> None:
     model = save_model(tmp_path / "model.safetensors")
     Image.new("RGB", (6000, 6000)).save(tmp_path / "large.png")
     words = [*COMMANDS[what], "--run", str(model), "--quiet"]
@@ -112,7 +112,7 @@ def test_other_commands_tell_it_too_and_write_nothing(what: str, tmp_path: Path)
 
 @linux
 @pytest.mark.fault("G3")
-def test_a_limit_that_not_even_torch_fits_in_is_told(tmp_path: Path) -> None:
+def test_a_limit_too_small_for_torch_itself_is_reported(tmp_path: Path) -> None:
     line = f'ulimit -v 300000; exec "{sys.executable}" -m genctl "$@"'
     (tmp_path / "model.safetensors").write_bytes(b"")
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Training that diverges, that must come out the same, or that finds no memory."""
+"""Training that diverges, and training that must give the same bits again."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from tests.support.processes import (
 RUN = Path("runs") / "run"
 
 
-# -- G1: divergence -------------------------------------------------------------------------------
+# -- G1: divergence --------------------------------------------------------------------------------
 
 STEP = 20  # after the checkpoints of 128 and 256 images
 NAN = float("nan")
@@ -41,24 +41,24 @@ def nan_in_the_loss(_: Trainer) -> None:
 def nan_in_one_gradient(_: Trainer) -> None:
     step = Adam.step
 
-    def spoiled(self: Adam, gradients: Any, rate: Any) -> None:
+    def poisoned(self: Adam, gradients: Any, rate: Any) -> None:
         gradient = next(gradient for gradient in gradients if gradient is not None)
         gradient[(0,) * gradient.ndim] = NAN
         step(self, gradients, rate)
 
-    Adam.step = spoiled  # type: ignore[method-assign]
+    Adam.step = poisoned  # type: ignore[method-assign]
 
 
 def nan_in_one_image(trainer: Trainer) -> None:
     batches = trainer.engine.step.batches
     compose = batches.compose
 
-    def spoiled(*words: Any) -> Any:
+    def poisoned(*words: Any) -> Any:
         made = compose(*words)
         made.real[0, 0, 0, 0] = NAN
         return made
 
-    batches.compose = spoiled  # type: ignore[method-assign]
+    batches.compose = poisoned  # type: ignore[method-assign]
 
 
 def infinity_in_a_weight(trainer: Trainer) -> None:
@@ -66,19 +66,19 @@ def infinity_in_a_weight(trainer: Trainer) -> None:
     weight[(0,) * weight.ndim] = torch.inf
 
 
-def nan_in_the_average(trainer: Trainer) -> None:
+def nan_in_the_ema(trainer: Trainer) -> None:
     weight = next(trainer.averaged.parameters()).data
     weight[(0,) * weight.ndim] = NAN
 
 
 POISONS = (
-    nan_in_the_loss, nan_in_one_gradient, nan_in_one_image, infinity_in_a_weight, nan_in_the_average
+    nan_in_the_loss, nan_in_one_gradient, nan_in_one_image, infinity_in_a_weight, nan_in_the_ema
 )  # fmt: skip
 
 
 @pytest.mark.fault("G1")
 @pytest.mark.parametrize("poison", POISONS)
-def test_what_diverges_ends_with_its_last_good_weights_and_is_not_tried_again(
+def test_a_run_that_diverges_keeps_its_last_good_checkpoint_and_is_not_tried_again(
     poison: Callable[[Trainer], None], uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     done = run_training(tmp_path, fault=after_step(STEP, poison))
@@ -94,14 +94,14 @@ def test_what_diverges_ends_with_its_last_good_weights_and_is_not_tried_again(
     assert again.code == 3
     assert "would again; change its settings, or start it anew with --fresh" in again.err
     assert [name for name in changed(before, run) if "/." not in name] == []
-    (run / "result.json").unlink()  # who knows better may go on from there: the same run
+    (run / "result.json").unlink()  # deleting the result allows the run to resume
     assert run_training(tmp_path).code == 0
     assert differing_parts(outcome(run), outcome(uninterrupted_run)) == []
 
 
 @pytest.mark.fault("G1")
 @pytest.mark.parametrize("objective", ["nonsaturating", "hinge", "wgan_gp", "r3gan", "vae"])
-def test_a_rate_out_of_this_world_diverges_in_every_game(objective: str, tmp_path: Path) -> None:
+def test_a_huge_learning_rate_diverges_with_every_objective(objective: str, tmp_path: Path) -> None:
     far = ("--set", "optimizer.learning_rate=1e20", "--set", f"objective.kind={objective}")
     done = run_training(tmp_path, *far)
     assert done.code == 3, done.err
@@ -110,10 +110,10 @@ def test_a_rate_out_of_this_world_diverges_in_every_game(objective: str, tmp_pat
     assert run_training(tmp_path, *far).code == 3
 
 
-# -- G2: determinism ------------------------------------------------------------------------------
+# -- G2: determinism -------------------------------------------------------------------------------
 
 SHORT = train_arguments(settings=(*SETTINGS, "training.images=256"))
-WORLDS = {
+ENVIRONMENTS = {
     "plain": {},
     "elsewhere": {"PYTHONHASHSEED": "1", "TZ": "Pacific/Auckland", "LANG": "de_DE.UTF-8",
                   "LC_ALL": "C"},
@@ -121,17 +121,17 @@ WORLDS = {
 
 
 @pytest.mark.fault("G2")
-def test_neither_place_nor_time_nor_language_changes_a_bit(tmp_path: Path) -> None:
+def test_place_time_zone_and_language_change_no_bit(tmp_path: Path) -> None:
     results, pictures = [], []
-    for name, environment in WORLDS.items():
+    for name, environment in ENVIRONMENTS.items():
         folder = tmp_path / name / "deep" if environment else tmp_path / name
         folder.mkdir(parents=True)
         done = run_genctl(*SHORT, cwd=folder, **environment)
         assert done.code == 0, done.err
         for out in ("a.png", "b.png"):
             words = ("--n", 4, "--condition", "digits:test[0:2]", "--condition", "noise")
-            drawn = run_genctl("sample", *words, "--out", out, cwd=folder, **environment)
-            assert drawn.code == 0, drawn.err
+            sampled = run_genctl("sample", *words, "--out", out, cwd=folder, **environment)
+            assert sampled.code == 0, sampled.err
         results.append(outcome(folder / RUN))
         pictures += [pixels(folder / "a.png"), pixels(folder / "b.png")]
     assert differing_parts(*results) == []
@@ -146,7 +146,7 @@ def pixels(path: Path) -> bytes:
 
 
 @pytest.mark.fault("G2")
-def test_another_seed_gives_another_run_and_other_pictures(
+def test_another_seed_gives_another_run_and_other_samples(
     genctl: RunGenctl, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     assert run_training(tmp_path, "--set", "training.seed=1").code == 0

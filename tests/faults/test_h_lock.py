@@ -1,4 +1,4 @@
-"""What is installed is what the lock says, or nothing is."""
+"""pip installs exactly the packages of the lock, or nothing."""
 
 import base64
 import hashlib
@@ -20,8 +20,8 @@ from tests.conftest import REPOSITORY
 
 LOCK = REPOSITORY / "scripts" / "requirements.lock"
 CONSTRAINTS = REPOSITORY / "scripts" / "constraints.txt"
-FLOORS = {"torch": "2.10", "pillow": "12.3", "safetensors": "0.5", "pyyaml": "6"}
-"""Below these, a file of a stranger could do harm: CVE-2026-24747, CVE-2026-40192 and others."""
+MINIMUM = {"torch": "2.10", "pillow": "12.3", "safetensors": "0.5", "pyyaml": "6"}
+"""The first versions without known vulnerabilities: CVE-2026-24747, CVE-2026-40192 and others."""
 
 
 def locked() -> dict[str, tuple[Requirement, list[str]]]:
@@ -41,7 +41,7 @@ def version(requirement: Requirement) -> Version:
 
 
 def own_requirements() -> Iterator[Requirement]:
-    """What it takes to run and test genctl; the extra `onnx` is left to who wants to export."""
+    """The requirements to run and test genctl, without the optional `onnx`."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     groups = [project["dependencies"], extras["test"], extras["check"]]
@@ -58,7 +58,7 @@ def test_the_lock_pins_every_package_with_digests() -> None:
 
 
 @pytest.mark.fault("H1")
-def test_the_lock_agrees_with_the_constraints_and_with_what_genctl_asks_for() -> None:
+def test_the_lock_agrees_with_the_constraints_and_with_pyproject() -> None:
     lock = {name: version(requirement) for name, (requirement, _) in locked().items()}
     pinned = {}
     for line in CONSTRAINTS.read_text().splitlines():
@@ -68,19 +68,19 @@ def test_the_lock_agrees_with_the_constraints_and_with_what_genctl_asks_for() ->
     assert {name: lock.get(name) for name in pinned} == pinned
     for requirement in own_requirements():
         assert requirement.specifier.contains(lock[canonicalize_name(requirement.name)])
-    for name, floor in FLOORS.items():
+    for name, floor in MINIMUM.items():
         assert lock[name] >= Version(floor)
 
 
 @pytest.mark.fault("H1")
-def test_the_lock_leaves_no_package_of_this_machine_out() -> None:
+def test_the_lock_has_every_package_that_is_needed_here() -> None:
     """With digests for some packages, pip refuses to install any other."""
     lock = locked()
     for name in lock:
         try:
             needed = metadata.distribution(name).requires or []
         except metadata.PackageNotFoundError:
-            continue  # for another system, or an extra that is not installed here
+            continue  # for another system
         for text in needed:
             requirement = Requirement(text)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
@@ -88,7 +88,7 @@ def test_the_lock_leaves_no_package_of_this_machine_out() -> None:
 
 
 def wheel(folder: Path) -> tuple[Path, str]:
-    """A tiny package, and its digest."""
+    """A tiny package and its digest."""
     path = folder / "harmless-1.0-py3-none-any.whl"
     files = {
         "harmless.py": "answer = 42\n",
@@ -108,7 +108,7 @@ def wheel(folder: Path) -> tuple[Path, str]:
 
 
 def install(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
-    """Install what one line of a lock says, as the README does, but from this folder alone."""
+    """Install one line of a lock as the README does, but from this folder alone."""
     (folder / "requirements.lock").write_text(line + "\n")
     return subprocess.run(
         [sys.executable, "-m", "pip", "install", "--isolated", "--no-index", "--find-links", folder,
@@ -119,7 +119,7 @@ def install(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.fault("H1")
-def test_a_package_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
+def test_a_package_with_another_digest_is_refused(tmp_path: Path) -> None:
     path, digest = wheel(tmp_path)
     line = f"harmless==1.0 --hash=sha256:{digest}"
     tampered = line[:-1] + ("0" if line[-1] != "0" else "1")
@@ -139,7 +139,7 @@ def test_a_package_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_lines_of_the_lock_can_be_downloaded_where_there_is_a_network(tmp_path: Path) -> None:
+def test_packages_of_the_lock_can_be_downloaded(tmp_path: Path) -> None:
     chosen = [entry for entry in LOCK.read_text().replace("\\\n", " ").splitlines()
               if entry.startswith(("iniconfig", "pluggy", "mdurl"))]  # fmt: skip
     (tmp_path / "some.lock").write_text("\n".join(chosen) + "\n")

@@ -1,4 +1,4 @@
-"""Nothing that came in a file is run, and nothing is asked for on the network."""
+"""Nothing in a file is executed, and the network is used only for missing data sets."""
 
 import ast
 import os
@@ -19,7 +19,7 @@ BANNED_ARGUMENTS = {("weights_only", False), ("shell", True), ("allow_pickle", T
 
 
 def dangers(text: str) -> list[str]:
-    """What runs or unpacks foreign data in the module ``text``."""
+    """The calls and imports in the module ``text`` that run or unpack foreign data."""
     found = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -51,7 +51,7 @@ def dangers(text: str) -> list[str]:
      "torch.load(x)", "torch.load(x, weights_only=False)", "np.load(x, allow_pickle=True)",
      "z.extractall()", "subprocess.run(x, shell=True)", "os.system(x)"],
 )  # fmt: skip
-def test_a_danger_would_be_found(text: str) -> None:
+def test_dangers_are_found(text: str) -> None:
     assert dangers(text)
 
 
@@ -61,24 +61,24 @@ def test_nothing_runs_or_unpacks_foreign_data(path: Path) -> None:
     assert dangers(path.read_text()) == []
 
 
-# -- H2: nothing is asked for on the network ------------------------------------------------------
+# -- no network without need -----------------------------------------------------------------------
 
 BAN = """
 import os, sys
 
-def hear(event, arguments):
+def refuse(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
         with open(os.environ["STRAY"], "a") as file:
             file.write(f"{event} {arguments}\\n")
         raise OSError("there is no network here")
 
-sys.addaudithook(hear)
+sys.addaudithook(refuse)
 """
 
 
 @pytest.fixture
-def nowhere(tmp_path: Path) -> dict[str, str]:
-    """An environment without network, with a home that nothing can be written to."""
+def offline(tmp_path: Path) -> dict[str, str]:
+    """An environment without network, and a home folder without write permission."""
     (tmp_path / "ban").mkdir()
     (tmp_path / "ban" / "sitecustomize.py").write_text(BAN)
     return {
@@ -90,10 +90,10 @@ def nowhere(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_a_stray_connection_would_be_heard(nowhere: dict[str, str], tmp_path: Path) -> None:
+def test_a_stray_connection_is_recorded(offline: dict[str, str], tmp_path: Path) -> None:
     code = "import urllib.request as r; r.urlopen('http://127.0.0.1:9/')"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | nowhere, check=False, capture_output=True
+        [sys.executable, "-c", code], env=os.environ | offline, check=False, capture_output=True
     )
     assert done.returncode == 1
     assert "socket." in (tmp_path / "stray").read_text()
@@ -101,7 +101,7 @@ def test_a_stray_connection_would_be_heard(nowhere: dict[str, str], tmp_path: Pa
 
 @pytest.mark.fault("H2")
 def test_train_sample_and_encode_need_neither_network_nor_home(
-    nowhere: dict[str, str], tmp_path: Path
+    offline: dict[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
@@ -113,7 +113,7 @@ def test_train_sample_and_encode_need_neither_network_nor_home(
         ["reproduce", "a.png", "--quiet"],
     ]
     for line in lines:
-        done = run_genctl(*line, cwd=folder, **nowhere)
+        done = run_genctl(*line, cwd=folder, **offline)
         assert (done.code, done.err) == (0, ""), line
     assert not (tmp_path / "stray").exists()
     assert {path.name for path in folder.iterdir()} == {
@@ -122,31 +122,29 @@ def test_train_sample_and_encode_need_neither_network_nor_home(
 
 
 @pytest.mark.fault("H2")
-def test_what_does_need_a_home_or_a_network_says_so(
-    nowhere: dict[str, str], tmp_path: Path
+def test_commands_that_need_a_home_or_a_network_report_it(
+    offline: dict[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
     line = train_arguments("--quiet", settings=(*SETTINGS, "training.images=64"))
-    assert run_genctl(*line, cwd=folder, **nowhere).code == 0
-    judged = run_genctl("evaluate", cwd=folder, **nowhere, GENCTL_CACHE="")
+    assert run_genctl(*line, cwd=folder, **offline).code == 0
+    judged = run_genctl("evaluate", cwd=folder, **offline, GENCTL_CACHE="")
     assert judged.code == 73
     assert "set GENCTL_CACHE" in judged.err
-    downloaded = run_genctl("train", "--config", "fashion_cgan", "--quiet", cwd=folder, **nowhere,
+    downloaded = run_genctl("train", "--config", "fashion_cgan", "--quiet", cwd=folder, **offline,
                          GENCTL_DATA="data")  # fmt: skip
     assert downloaded.code == 69
     assert "digits_cgan" in downloaded.err
 
 
 @pytest.mark.skipif(not shutil.which("unshare"), reason="Linux can take the network away")
-def test_sample_works_where_the_system_has_no_network_at_all(
-    nowhere: dict[str, str], tmp_path: Path
-) -> None:
+def test_training_works_without_any_network(offline: dict[str, str], tmp_path: Path) -> None:
     if subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True).returncode:
-        pytest.skip("this machine lets nobody leave the network")
+        pytest.skip("this machine does not allow it")
     line = train_arguments("--quiet", settings=(*SETTINGS, "training.images=64"))
     done = subprocess.run(
         ["unshare", "-rn", sys.executable, "-m", "genctl", *line], cwd=tmp_path, check=False,
-        capture_output=True, text=True, env=os.environ | nowhere, timeout=300,
+        capture_output=True, text=True, env=os.environ | offline, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

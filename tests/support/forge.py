@@ -1,4 +1,4 @@
-"""Files as strangers make them: damaged, disguised, or written by one who knows the format."""
+"""Files from strangers: damaged, disguised, or written by somebody who knows the format."""
 
 import builtins
 import io
@@ -20,32 +20,32 @@ Change = Callable[[dict[str, torch.Tensor], dict[str, Any]], Any]
 
 
 def header(content: bytes) -> dict[str, Any]:
-    """What stands in front of the tensors."""
+    """The JSON in front of the tensors."""
     return json.loads(content[8 : header_end(content)])  # type: ignore[no-any-return]
 
 
 def header_end(content: bytes) -> int:
-    """The place of the first byte of the tensors."""
+    """The offset of the first byte of the tensors."""
     (length,) = struct.unpack("<Q", content[:8])
     return int(8 + length)
 
 
 def with_header(content: bytes, text: str) -> bytes:
-    """The same tensors behind another header."""
+    """The same tensors with another header."""
     raw = text.encode() + b" " * (-len(text.encode()) % 8)
     return struct.pack("<Q", len(raw)) + raw + content[header_end(content) :]
 
 
-def rewritten(untrained_model: Path, path: Path, change: Change, kind: str = "model") -> Path:
-    """A file that someone who knows the format has changed, with a digest that fits."""
-    found, metadata, _ = tensors.read(untrained_model, kind)
+def rewritten(original: Path, path: Path, change: Change, kind: str = "model") -> Path:
+    """A changed copy of a file, with a matching digest."""
+    found, metadata, _ = tensors.read(original, kind)
     change(found, metadata)
     tensors.write(path, found, metadata)
     return path
 
 
 class Payload:
-    """What touches a file when it is unpickled."""
+    """An object that runs ``call(text)`` when it is unpickled."""
 
     def __init__(self, call: Callable[..., Any], text: str) -> None:
         self.call, self.text = call, text
@@ -55,7 +55,7 @@ class Payload:
 
 
 def disguises(canary: Path) -> dict[str, bytes]:
-    """Pickles that touch ``canary``, in every dress that models are passed on in."""
+    """Pickles that create ``canary``, in every format in which models are passed on."""
     shell = Payload(os.system, f"touch {canary}")
     python = Payload(builtins.eval, f"open({str(canary)!r}, 'w')")
     bare = pickle.dumps(shell)
@@ -80,7 +80,7 @@ def disguises(canary: Path) -> dict[str, bytes]:
         "protocol 5": bare,
         "zip of torch.save": archive.getvalue(),
         "old torch.save": legacy.getvalue(),
-        "tar of old torches": tar.getvalue(),
+        "tar of old torch versions": tar.getvalue(),
         "7z": b"7z\xbc\xaf\x27\x1c\x00\x04" + bare,
         "behind a length": struct.pack("<Q", len(bare)) + bare,
         "behind a header": save({"a": torch.zeros(1)}, {"format": "genctl 1"}) + bare,
