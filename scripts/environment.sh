@@ -1,5 +1,5 @@
-# Sourced by the other scripts: makes .venv beside the sources, once, from pinned versions.
-# $1: the extras of pyproject.toml that are needed, e.g. [test].
+# Sourced by the other scripts: creates .venv in the repository, once, with pinned versions.
+# $1: the extras of pyproject.toml to install, e.g. [test].
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 export PYTHONDONTWRITEBYTECODE=
@@ -14,10 +14,10 @@ if [ ! -e "$stamp" ]; then
         fi
     done
     if [ -z "$python" ]; then
-        echo "needs Python 3.11, 3.12 or 3.13: install one, or name it in PYTHON" >&2
+        echo "needs Python 3.11, 3.12 or 3.13: install one, or set PYTHON to its path" >&2
         exit 69
     fi
-    echo "installing into .venv, once; torch is large, so this takes minutes ..." >&2
+    echo "installing into .venv, once; this takes minutes, since torch is large ..." >&2
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check \
         --constraint scripts/constraints.txt --editable ".$1" || exit 69

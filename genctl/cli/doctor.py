@@ -45,11 +45,12 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     for entry in found["devices"]:
         chosen = " (chosen)" if entry["device"] == found["device"] else ""
         yield f"device {entry['device']}{chosen}: {entry['name']}"
-        yield f"  training.precision: auto is {entry['precision']}, since {entry['precision_reason']}"
+        precision, reason = entry["precision"], entry["precision_reason"]
+        yield f"  training.precision: auto is {precision}, since {reason}"
         yield f"  training.engine: auto is {entry['engine']}, since {entry['engine_reason']}"
         verdict = "correct" if entry["correct"] else "WRONG"
         yield (
-            f"  self-check in {entry['precision']}: {verdict}, the relative error of a convolution "
+            f"  self-check in {precision}: {verdict}, the relative error of a convolution "
             f"is {entry['relative_error']:.1e}"
         )
     for kind, folder in found["data"].items():

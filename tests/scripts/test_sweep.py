@@ -1,4 +1,4 @@
-"""``scripts/sweep``: the grid, exit codes, going on after an interruption, and the table."""
+"""``scripts/sweep``: the grid, exit codes, continuing after an interruption, and the table."""
 
 import importlib
 import json
@@ -44,10 +44,10 @@ def module() -> Iterator[Any]:
         yield importlib.import_module("sweep")
 
 
-# -- the whole ------------------------------------------------------------------------------------
+# -- end to end -----------------------------------------------------------------------------------
 
 
-def test_two_settings_become_two_rows_and_a_second_sweep_only_reads_them(
+def test_two_settings_give_two_rows_and_a_second_sweep_only_reads_them(
     cache: Path, tmp_path: Path
 ) -> None:
     rates = "optimizer.learning_rate=1e-3,1e-4"
@@ -60,12 +60,12 @@ def test_two_settings_become_two_rows_and_a_second_sweep_only_reads_them(
         "real images", "optimizer.learning_rate=1e-3", "optimizer.learning_rate=1e-4",
     ]  # fmt: skip
     records = _records(tmp_path)
-    assert [one["sets"]["optimizer.learning_rate"] for one in records] == ["1e-3", "1e-4"]
+    assert [one["settings"]["optimizer.learning_rate"] for one in records] == ["1e-3", "1e-4"]
     assert {one["images"] for one in records} == {480}
     for record, row in zip(records, rows[3:], strict=True):
-        kept = json.loads((tmp_path / record["run"] / "evaluation.json").read_text())
-        assert record["evaluation"] == kept
-        assert row[5] == f"{kept['scores']['fid']:.4f}"
+        evaluation = json.loads((tmp_path / record["run"] / "evaluation.json").read_text())
+        assert record["evaluation"] == evaluation
+        assert row[5] == f"{evaluation['scores']['fid']:.4f}"
 
     written = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/[!.]*.json")}
     again = _sweep(tmp_path, rates, GENCTL_CACHE=str(tmp_path / "no judge here"))
@@ -74,12 +74,12 @@ def test_two_settings_become_two_rows_and_a_second_sweep_only_reads_them(
 
 
 def _sweep(folder: Path, *axes: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """``tiny``, as short as can be, along these axes."""
-    fixed = [one for one in SETTINGS if not one.startswith("training.images")]
-    sets = [word for one in (*fixed, *axes) for word in ("--set", one)]
-    words = ["--config", "tiny", "--images", "480", "--seeds", "1", "--draws", "1", "--n", "60"]
+    """Sweep the preset ``tiny``, as short as possible, along these axes."""
+    fixed = [setting for setting in SETTINGS if not setting.startswith("training.images")]
+    sets = [word for setting in (*fixed, *axes) for word in ("--set", setting)]
+    options = "--config tiny --images 480 --seeds 1 --sampling-seeds 1 --n 60".split()
     return subprocess.run(
-        [sys.executable, SCRIPTS / "sweep.py", *words, *sets, "--runs", "runs", "--jobs", "2"],
+        [sys.executable, SCRIPTS / "sweep.py", *options, *sets, "--runs", "runs", "--jobs", "2"],
         capture_output=True, text=True, cwd=folder, check=False, timeout=300,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | environment,
     )  # fmt: skip
@@ -92,7 +92,7 @@ def _records(folder: Path) -> list[dict[str, Any]]:
 # -- the grid -------------------------------------------------------------------------------------
 
 
-def test_axes_become_a_grid_and_every_setting_gets_its_first_seed_first(module: Any) -> None:
+def test_axes_span_a_grid_and_the_first_seeds_come_first(module: Any) -> None:
     jobs = module.plan(["a", "b"], ["x=1,2", "widths=[8,8],[16,16]"], 2)
     assert len(jobs) == len(set(jobs)) == 16
     assert jobs[:3] == [
@@ -104,12 +104,14 @@ def test_axes_become_a_grid_and_every_setting_gets_its_first_seed_first(module: 
     assert module.plan(["a"], [], 1) == [module.Job("a", (), 0)]
 
 
-def test_runs_of_different_budgets_lie_apart(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under one name a longer run would go on from the end of a shorter one's schedule."""
+def test_runs_of_different_budgets_have_different_folders(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one folder, a larger budget would extend a run whose schedule has ended."""
 
     def folder(*budget: str) -> Path:
         monkeypatch.setattr(sys, "argv", ["sweep", "--config", "tiny", *budget])
-        found: Path = module.arguments().runs
+        found: Path = module.parse_arguments().runs
         return found
 
     budgets = [("--max-time", "60"), ("--max-time", "240"), ("--images", "240")]
@@ -120,13 +122,13 @@ def test_runs_of_different_budgets_lie_apart(module: Any, monkeypatch: pytest.Mo
 
 # -- exit codes -----------------------------------------------------------------------------------
 
-ACTOR = """
+FAKE_GENCTL = """
 import json, os, pathlib, sys, time
-notes = pathlib.Path("notes")
-with notes.open("a") as file:
+calls = pathlib.Path("calls")
+with calls.open("a") as file:
     print(sys.argv[1], os.environ["OMP_NUM_THREADS"], file=file)
 codes = json.loads(pathlib.Path("codes.json").read_text())
-count = len(notes.read_text().splitlines())
+count = len(calls.read_text().splitlines())
 code = codes[count - 1] if count <= len(codes) else 0
 if code == "hang":
     pathlib.Path("started").touch()
@@ -144,58 +146,60 @@ sys.exit(code)
 
 
 @pytest.fixture
-def play(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Sweep over one setting with an actor in the place of genctl, which ends with given codes."""
-    (tmp_path / "actor.py").write_text(ACTOR)
+def sweep(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sweep one setting with a fake genctl, which ends with the given exit codes."""
+    (tmp_path / "fake.py").write_text(FAKE_GENCTL)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module, "GENCTL", [sys.executable, "actor.py"])
+    monkeypatch.setattr(module, "GENCTL", [sys.executable, "fake.py"])
 
-    def played(*codes: int | str, jobs: int = 1) -> tuple[int, list[str]]:
+    def run(*codes: int | str, jobs: int = 1) -> tuple[int, list[str]]:
         (tmp_path / "codes.json").write_text(json.dumps(codes))
-        words = ["sweep", "--config", "tiny", "--images", "64", "--seeds", "1", "--draws", "1"]
-        monkeypatch.setattr(sys, "argv", [*words, "--runs", "runs", "--jobs", str(jobs)])
-        code = module.run(module.arguments())
-        return code, (tmp_path / "notes").read_text().splitlines()
+        command = "sweep --config tiny --images 64 --seeds 1 --sampling-seeds 1".split()
+        monkeypatch.setattr(sys, "argv", [*command, "--runs", "runs", "--jobs", str(jobs)])
+        code = module.run(module.parse_arguments())
+        return code, (tmp_path / "calls").read_text().splitlines()
 
-    return played
+    return run
 
 
 @pytest.mark.parametrize("code", [69, 74, 75, 129, 130, 137, 143])
-def test_what_may_succeed_later_is_run_again(code: int, play: Any, tmp_path: Path) -> None:
-    left, notes = play(code)
-    assert left == 0
-    assert [note.split()[0] for note in notes] == ["train", "train", "evaluate"]
+def test_a_command_that_may_succeed_later_is_tried_again(
+    code: int, sweep: Any, tmp_path: Path
+) -> None:
+    exit_code, calls = sweep(code)
+    assert exit_code == 0
+    assert [call.split()[0] for call in calls] == ["train", "train", "evaluate"]
     assert _records(tmp_path)[0]["evaluation"]["scores"]["fid"] == 0.5
 
 
-def test_a_run_that_never_succeeds_is_left_to_the_next_sweep(play: Any, tmp_path: Path) -> None:
-    left, notes = play(75, 75, 75)
-    assert (left, len(notes)) == (75, 3)
+def test_a_run_that_never_succeeds_is_left_to_the_next_sweep(sweep: Any, tmp_path: Path) -> None:
+    exit_code, calls = sweep(75, 75, 75)
+    assert (exit_code, len(calls)) == (75, 3)
     assert _records(tmp_path) == []
 
 
-def test_a_diverged_run_is_recorded_and_not_evaluated(play: Any, tmp_path: Path) -> None:
-    left, notes = play(3)
-    assert (left, len(notes)) == (0, 1)
+def test_a_diverged_run_is_recorded_and_not_evaluated(sweep: Any, tmp_path: Path) -> None:
+    exit_code, calls = sweep(3)
+    assert (exit_code, len(calls)) == (0, 1)
     (record,) = _records(tmp_path)
     assert (record["status"], record["evaluation"]) == ("diverged", None)
     assert "0: diverged at 64 images" in (tmp_path / "runs/sweep.md").read_text()
 
 
 @pytest.mark.parametrize("code", [1, 2, 65, 66, 71, 73])
-def test_any_other_code_ends_the_sweep(code: int, play: Any) -> None:
-    left, notes = play(code)
-    assert (left, len(notes)) == (code, 1)
+def test_any_other_exit_code_ends_the_sweep(code: int, sweep: Any) -> None:
+    exit_code, calls = sweep(code)
+    assert (exit_code, len(calls)) == (code, 1)
 
 
-def test_jobs_share_the_cores(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_share_the_cores(sweep: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    assert play(jobs=2)[1] == ["train 4", "evaluate 4"]
+    assert sweep(jobs=2)[1] == ["train 4", "evaluate 4"]
 
 
-def test_an_interrupted_sweep_ends_its_commands(play: Any, tmp_path: Path) -> None:
+def test_an_interrupted_sweep_terminates_its_commands(sweep: Any, tmp_path: Path) -> None:
     pid = os.getpid()
-    # From outside, once the command is at work.
+    # From another process, once the command is running.
     watcher = subprocess.Popen(
         [sys.executable, "-c",
          "import os, pathlib, time\n"
@@ -203,8 +207,8 @@ def test_an_interrupted_sweep_ends_its_commands(play: Any, tmp_path: Path) -> No
          f"os.kill({pid}, {int(signal.SIGINT)})"],
         cwd=tmp_path,
     )  # fmt: skip
-    left, notes = play("hang")
-    assert (left, len(notes)) == (130, 1)
+    exit_code, calls = sweep("hang")
+    assert (exit_code, len(calls)) == (130, 1)
     assert not (tmp_path / "overslept").exists()
     assert watcher.wait() == 0
 
@@ -231,7 +235,7 @@ def _record(x: str, seed: int, fid: float | None, agreement: float = 0.0) -> dic
     scores = {"fid": fid, "agreement": agreement}
     real = {"fid": 0.03, "agreement": 0.99}
     return {
-        "config": "tiny", "sets": {"same": "1", "x": x}, "seed": seed, "images": 64,
+        "config": "tiny", "settings": {"same": "1", "x": x}, "seed": seed, "images": 64,
         "images_per_second": 9.0,
         "evaluation": None if fid is None else {"scores": scores, "real": real},
     }  # fmt: skip
