@@ -44,7 +44,7 @@ def own_requirements() -> Iterator[Requirement]:
     """The requirements to run and test genctl, without the optional `onnx`."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    groups = [project["dependencies"], extras["test"], extras["check"]]
+    groups = [project["dependencies"], extras["test"], extras["check"], extras["plot"]]
     return (Requirement(text) for group in groups for text in group)
 
 

@@ -77,7 +77,8 @@ def _sweep(folder: Path, *axes: str, **environment: str) -> subprocess.Completed
     """Sweep the preset ``tiny``, as short as possible, along these axes."""
     fixed = [setting for setting in SETTINGS if not setting.startswith("training.images")]
     sets = [word for setting in (*fixed, *axes) for word in ("--set", setting)]
-    options = "--config tiny --images 480 --seeds 1 --sampling-seeds 1 --n 60".split()
+    options = ["--config", "tiny", "--images", "480", "--seeds", "1", "--sampling-seeds", "1",
+               "--n", "60"]  # fmt: skip
     return subprocess.run(
         [sys.executable, SCRIPTS / "sweep.py", *options, *sets, "--runs", "runs", "--jobs", "2"],
         capture_output=True, text=True, cwd=folder, check=False, timeout=300,
@@ -154,7 +155,8 @@ def sweep(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(*codes: int | str, jobs: int = 1) -> tuple[int, list[str]]:
         (tmp_path / "codes.json").write_text(json.dumps(codes))
-        command = "sweep --config tiny --images 64 --seeds 1 --sampling-seeds 1".split()
+        command = ["sweep", "--config", "tiny", "--images", "64", "--seeds", "1",
+                   "--sampling-seeds", "1"]  # fmt: skip
         monkeypatch.setattr(sys, "argv", [*command, "--runs", "runs", "--jobs", str(jobs)])
         code = module.run(module.parse_arguments())
         return code, (tmp_path / "calls").read_text().splitlines()

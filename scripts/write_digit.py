@@ -1,4 +1,4 @@
-"""Write a held-out digit as a picture: held_out_digit.py LABEL FILE.png"""
+"""Write a test digit as a PNG file: write_digit.py LABEL FILE.png"""
 
 import sys
 from pathlib import Path
