@@ -1,4 +1,4 @@
-"""A file appears whole or not at all."""
+"""A file is written whole or not at all. Modes, links and pipes: tests/faults/test_c_places.py."""
 
 import errno
 import os
@@ -67,25 +67,6 @@ def test_an_interrupted_write_leaves_nothing(old: Path, monkeypatch: pytest.Monk
     assert list(old.parent.iterdir()) == [old]
 
 
-@pytest.mark.parametrize("mask", [0o022, 0o077, 0o000])
-def test_the_mode_follows_the_umask(mask: int, tmp_path: Path) -> None:
-    before = os.umask(mask)
-    try:
-        files.atomic_write(tmp_path / "file", b"new")
-        assert os.umask(mask) == mask  # and the umask is left as it was
-    finally:
-        os.umask(before)
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~mask
-
-
-def test_a_link_stays_a_link(old: Path, tmp_path: Path) -> None:
-    link = tmp_path / "link"
-    link.symlink_to(old)
-    files.atomic_write(link, b"new")
-    assert link.is_symlink()
-    assert old.read_bytes() == b"new"
-
-
 def test_a_folder_is_no_file_name(tmp_path: Path) -> None:
     with pytest.raises(CannotCreate, match="it is a folder; give a file name"):
         files.atomic_write(tmp_path, b"new")
@@ -104,21 +85,6 @@ def test_a_place_that_may_not_be_written_to_is_told(
         monkeypatch.setattr(os, "open", fail(error))
         with pytest.raises(CannotCreate, match=f"{os.strerror(error)}; choose a folder"):
             files.atomic_write(old, b"new")
-
-
-def test_a_pipe_is_written_to(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    files.atomic_write(pipe, b"new")
-    assert os.read(reader, 10) == b"new"
-    os.close(reader)
-    assert pipe.is_fifo()
-
-
-def test_the_null_device_stays_a_device() -> None:
-    files.atomic_write(Path("/dev/null"), b"new")
-    assert Path("/dev/null").is_char_device()
 
 
 WRITE = (
