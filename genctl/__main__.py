@@ -1,4 +1,4 @@
-"""python -m genctl"""
+"""Runs ``python -m genctl``."""
 
 from genctl.cli.app import main
 

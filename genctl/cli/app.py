@@ -1,27 +1,21 @@
-"""The program from its first line on: it hears signals before it loads what takes time."""
+"""The entry point: it handles signals before it imports anything that takes long."""
 
 import sys
 
-from genctl.cli.streams import open_streams
+from genctl.cli.streams import prepare_streams
 from genctl.common.signals import Stopped, restore_default_handlers, signal_flags
 
 
 def main() -> None:
-    """Run one command and leave with its exit code."""
-    open_streams()
+    """Run one command and exit with its code."""
+    prepare_streams()
     try:
-        with signal_flags():
-            sys.exit(_run())
+        with signal_flags() as signals:
+            with signals.deferred():  # obeyed once there is a console
+                from genctl.cli.commands import run
+
+            sys.exit(run(sys.argv[1:] or ["--help"]))
+    except Stopped as stopped:  # between two consoles
+        sys.exit(128 + stopped.number)
     finally:
         restore_default_handlers()
-
-
-def _run() -> int:
-    try:
-        from genctl.cli.commands import run
-
-        return run(sys.argv[1:] or ["--help"])
-    except Stopped as stopped:  # there was no console yet
-        error = stopped.as_error("no file was left half written")
-        print(f"genctl: error: {error}", file=sys.stderr, flush=True)
-        return error.exit_code

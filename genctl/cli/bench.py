@@ -19,7 +19,8 @@ def bench(
         typer.Option(
             "--config",
             metavar="FILE",
-            help="A YAML file or preset to measure; repeatable. [default: seed_gan, mnist_cgan]",
+            help="A YAML file or preset to measure; repeatable.",
+            show_default="seed_gan, mnist_cgan",
         ),
     ] = None,
     seconds: Annotated[

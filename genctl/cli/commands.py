@@ -1,4 +1,4 @@
-"""The commands, and how an unusable command line is told."""
+"""All commands, and the error messages for unusable command lines."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from genctl.cli.sample import sample
 from genctl.cli.train import train
 from genctl.common.errors import UsageError
 
-# The base of every complaint about a command line; typer does not export it by name.
+# The base class of all command line errors, which typer does not export by name.
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
@@ -34,7 +34,9 @@ app.add_typer(configs.app, name="configs")
 
 @app.callback(invoke_without_command=True)
 def version(
-    show: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
+    show: bool = typer.Option(
+        False, "--version", help="Print the version and exit.", is_eager=True
+    ),
 ) -> None:
     """Train an image generator from a YAML file, sample from it, and trust both."""
     if show:
@@ -44,9 +46,9 @@ def version(
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; returns its exit code."""
+    """Run one command and return its exit code."""
     try:
-        # What a command does not tell itself, as a wrong option before it begins, is told here.
+        # Reports what happens before the command opens its own console, as an unknown option.
         with console("--json" in arguments, quiet=False, debug="--debug" in arguments):
             return _run(arguments)
     except typer.Exit as left:

@@ -1,22 +1,27 @@
-"""The options that several commands share."""
+"""Options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the result to stdout as one JSON object.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Device = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
 ]
-Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Where run directories lie.")]
+Runs = Annotated[
+    Path, typer.Option("--runs", metavar="DIR", help="The folder that holds the run directories.")
+]
 RunName = Annotated[
     str | None,
     typer.Option(
         "--run",
         metavar="RUN",
-        help="A run directory, its name, or a .safetensors file; else the newest trained run.",
+        help="A run directory, its name, or a .safetensors file.",
+        show_default="the newest run that has a model",
     ),
 ]

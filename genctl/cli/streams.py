@@ -1,4 +1,4 @@
-"""The streams of the program, as they are given to it: closed, full, or with nobody at the end."""
+"""Standard streams that are closed, full, or read by nobody."""
 
 import io
 import os
@@ -6,43 +6,43 @@ import sys
 from typing import Any, TextIO
 
 
-def open_streams() -> None:
-    """Make up for streams that are closed (``>&-``), so that no other file takes their place."""
+def prepare_streams() -> None:
+    """Replace closed streams, and keep printing to stderr from ever failing."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
+        if getattr(sys, name) is None:  # closed, as by `>&-`: else the next file opened is stdout
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name need not be in the locale's letters
+        if isinstance(stream, io.TextIOWrapper):  # the locale may lack letters of a file name
             stream.reconfigure(errors="backslashreplace")
-    if not isinstance(sys.stderr, Unminded):
-        sys.stderr = Unminded(sys.stderr)  # type: ignore[assignment]
+    if not isinstance(sys.stderr, FailSafeStream):
+        sys.stderr = FailSafeStream(sys.stderr)  # type: ignore[assignment]
 
 
-def silence(stream: TextIO) -> None:
-    """Send a stream nowhere: what Python still holds back must not fail again at exit."""
+def redirect_to_devnull(stream: TextIO) -> None:
+    """Discard what is written from now on, and what Python still buffers."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-class Unminded:
-    """Words for people: where they cannot be written, nobody reads them, and the work goes on."""
+class FailSafeStream:
+    """A text stream that discards its output once writing fails; the command continues."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write, or from now on write nothing."""
+        """Write the text, or discard it if that fails."""
         try:
             return self._stream.write(text)
         except OSError:
-            silence(self._stream)
+            redirect_to_devnull(self._stream)
             return len(text)
 
     def flush(self) -> None:
-        """The same for what is held back."""
+        """Write the buffer, or discard it if that fails."""
         try:
             self._stream.flush()
         except OSError:
-            silence(self._stream)
+            redirect_to_devnull(self._stream)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -1,4 +1,4 @@
-"""genctl train: YAML in, run directory out."""
+"""``genctl train``: from a YAML file to a run directory."""
 
 from __future__ import annotations
 
@@ -9,29 +9,40 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genctl.cli import options
-from genctl.cli.console import STARTED, Console, console
+from genctl.cli.console import STARTED, Console, console, loading
 
 if TYPE_CHECKING:
     from genctl.config.config import Config
-    from genctl.training.session import TrainRequest
 
 
-FOLLOWS = os.environ.get("RANK", "0") != "0"
-"""Whether torchrun started another process to lead this one, which speaks for both."""
+IS_WORKER = os.environ.get("RANK", "0") != "0"
+"""Whether torchrun started this process beside rank 0, which alone prints messages."""
 
 
 def train(
     config: Annotated[
         str,
-        typer.Option("--config", metavar="FILE", help="A YAML file, or the name of a preset."),
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="A YAML file, or the name of a preset (`genctl configs list`).",
+        ),
     ],
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a value; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override a setting, as training.images=100000; repeatable.",
+        ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", help="Name of the run; else the config's name and a hash."),
+        typer.Option(
+            "--name",
+            help="The name of the run.",
+            show_default="the config's name and a hash of its settings",
+        ),
     ] = None,
     runs: options.Runs = Path("runs"),
     device: options.Device = "auto",
@@ -41,52 +52,59 @@ def train(
             "--max-time",
             metavar="SECONDS",
             min=1,
-            help="Finish within this time, set-up and all resumed parts included.",
+            help="Finish within this time, which includes set-up and all earlier parts of the run.",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything and build, but train nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Check config, data and device, build the networks, print the resolved config.",
+        ),
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Rename an existing run aside and begin anew.")
+        bool,
+        typer.Option("--fresh", help="Rename an existing run of that name, and start a new one."),
     ] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Train a generator. The same command line again resumes, or answers "already complete"."""
-    with console(json, quiet or FOLLOWS, debug) as out:
-        from genctl.config import config as configs
-        from genctl.config.run_names import default_name
+    """Train a generator. The same command again resumes an unfinished run.
+
+    An interrupted run continues from its newest checkpoint; a complete run is left as it is.
+    """
+    with console(json, quiet or IS_WORKER, debug) as out:
+        with loading():
+            from genctl.config import config as configs
+            from genctl.config.run_names import default_name
 
         settings = configs.load(config, set_ or [])
         if dry_run:
             _dry_run(settings, device, out)
-        else:
+            return
+        with loading():
+            from genctl.cli.reporters import open_reporter
             from genctl.training.session import TrainRequest
+            from genctl.training.train import train as train_run
 
-            path = runs / (name or default_name(settings, config))
-            _train(TrainRequest(settings, path, device, max_time, fresh, STARTED), out)
-
-
-def _train(request: TrainRequest, out: Console) -> None:
-    from genctl.cli.reporters import open_reporter
-    from genctl.training.train import train
-
-    with open_reporter(out) as reporter:
-        result = train(request, reporter)
-    out.info(
-        f"{result['status']} after {result['images']:,} images in {result['seconds']:.0f} s; "
-        f"pictures: {result['samples']}"
-    )
-    out.offer(result, str(request.path))  # it is in result.json too
+        path = runs / (name or default_name(settings, config))
+        request = TrainRequest(settings, path, device, max_time, fresh, STARTED)
+        with open_reporter(out) as reporter:
+            result = train_run(request, reporter)
+        out.info(
+            f"{result['status']} after {result['images']:,} images in {result['seconds']:.0f} s; "
+            f"samples: {result['samples']}"
+        )
+        out.result(result, str(path), required=False)  # result.json holds the same
 
 
 def _dry_run(settings: Config, device: str, out: Console) -> None:
-    from genctl.common.devices import choose_device
-    from genctl.config import config as configs
-    from genctl.config.build import build_model
-    from genctl.config.loading import load_data
+    with loading():
+        from genctl.common.devices import choose_device
+        from genctl.config import config as configs
+        from genctl.config.build import build_model
+        from genctl.config.loading import load_data
 
     chosen = choose_device(device)
     data, _ = load_data(settings)

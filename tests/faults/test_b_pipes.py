@@ -10,7 +10,7 @@ from typing import TextIO
 
 import pytest
 
-from genctl.cli.streams import Unminded
+from genctl.cli.streams import FailSafeStream
 from genctl.evaluation import evaluate as evaluation
 from tests.conftest import REPOSITORY, Completed
 from tests.faults.mirror import mirrors, small_set
@@ -151,7 +151,7 @@ def test_scores_that_nobody_reads_are_kept_quietly(untrained_model: Path, tmp_pa
 def test_words_that_were_held_back_are_dropped_too() -> None:
     """A bar moves within its line, which is sent on only when it is flushed."""
     with open("/dev/full", "w") as stream:  # noqa: PTH123
-        words = Unminded(stream)
+        words = FailSafeStream(stream)
         words.write("50%")
         words.flush()
         words.write("100%\n")
