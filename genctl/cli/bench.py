@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genctl.cli import options
-from genctl.cli.console import console
+from genctl.cli.console import console, loading
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,11 +37,12 @@ def bench(
 ) -> None:
     """Measure training, sampling and start-up, side by side with a plain PyTorch loop."""
     with console(json, quiet, debug) as out:
-        from dataclasses import replace
+        with loading():
+            from dataclasses import replace
 
-        from genctl.benchmark.bench import BenchOptions, run_bench
-        from genctl.cli.reporters import open_reporter
-        from genctl.common.devices import choose_device, translate_memory_errors
+            from genctl.benchmark.bench import BenchOptions, run_bench
+            from genctl.cli.reporters import open_reporter
+            from genctl.common.devices import choose_device, translate_memory_errors
 
         what = BenchOptions(seconds=seconds, workers=workers)
         if config:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from genctl.cli import options
-from genctl.cli.console import console
+from genctl.cli.console import console, loading
 
 
 def doctor(
@@ -17,9 +17,10 @@ def doctor(
 ) -> None:
     """Show versions, devices, data and judges, and check that the device computes correctly."""
     with console(json, quiet, debug) as out:
-        from genctl.benchmark.doctor import examine
-        from genctl.common.devices import choose_device
-        from genctl.common.errors import Unavailable
+        with loading():
+            from genctl.benchmark.doctor import examine
+            from genctl.common.devices import choose_device
+            from genctl.common.errors import Unavailable
 
         found = examine(choose_device(device))
         for line in _lines(found):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from genctl.cli import options
-from genctl.cli.console import console
+from genctl.cli.console import console, loading
 
 
 def encode(
@@ -37,15 +37,16 @@ def encode(
 ) -> None:
     """Turn images into codes; prints the path of the file."""
     with console(json, quiet, debug) as console_:
-        import torch
+        with loading():
+            import torch
 
-        from genctl.common import files
-        from genctl.common.devices import choose_device
-        from genctl.common.errors import UsageError
-        from genctl.inference import code_map, encoding
-        from genctl.inference.probe import FOLDS, cross_validated_probe
-        from genctl.runs import model_file
-        from genctl.runs.run import find_model
+            from genctl.common import files
+            from genctl.common.devices import choose_device
+            from genctl.common.errors import UsageError
+            from genctl.inference import code_map, encoding
+            from genctl.inference.probe import FOLDS, cross_validated_probe
+            from genctl.runs import model_file
+            from genctl.runs.run import find_model
 
         encoding.require_format(out)
         if plot is not None and plot.suffix.lower() != ".png":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genctl.cli import options
-from genctl.cli.console import console, printable
+from genctl.cli.console import console, loading, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,11 +64,16 @@ def evaluate(
 ) -> None:
     """Score a model, next to real images; works offline."""
     with console(json, quiet, debug) as out:
-        from genctl.cli.reporters import open_reporter
-        from genctl.common.devices import choose_device, flush_denormals, translate_memory_errors
-        from genctl.evaluation import evaluate as evaluation
-        from genctl.runs import model_file
-        from genctl.runs import run as run_folder
+        with loading():
+            from genctl.cli.reporters import open_reporter
+            from genctl.common.devices import (
+                choose_device,
+                flush_denormals,
+                translate_memory_errors,
+            )
+            from genctl.evaluation import evaluate as evaluation
+            from genctl.runs import model_file
+            from genctl.runs import run as run_folder
 
         path = run_folder.find_model(run, runs)
         if run is None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from genctl.cli import options
-from genctl.cli.console import console
+from genctl.cli.console import console, loading
 
 
 def export(
@@ -21,10 +21,11 @@ def export(
 ) -> None:
     """Write generator and encoder as ONNX, checked against torch; prints their paths."""
     with console(json, quiet, debug) as console_:
-        from genctl.common.devices import choose_device
-        from genctl.inference import onnx_export
-        from genctl.runs import model_file
-        from genctl.runs.run import find_model
+        with loading():
+            from genctl.common.devices import choose_device
+            from genctl.inference import onnx_export
+            from genctl.runs import model_file
+            from genctl.runs.run import find_model
 
         onnx_export.require_packages()
         path = find_model(run, runs)

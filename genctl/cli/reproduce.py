@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from genctl.cli import options
-from genctl.cli.console import console
+from genctl.cli.console import console, loading
 
 
 def reproduce(
@@ -26,14 +26,15 @@ def reproduce(
 ) -> None:
     """Generate a picture again from the provenance in its text chunks, and compare."""
     with console(json, quiet, debug) as console_:
-        from genctl.common import files
-        from genctl.common.devices import choose_device
-        from genctl.common.errors import BadContent, MissingInput
-        from genctl.data import pictures
-        from genctl.inference import provenance as provenances
-        from genctl.inference.samples import SampleSet
-        from genctl.runs import model_file
-        from genctl.runs.run import find_model
+        with loading():
+            from genctl.common import files
+            from genctl.common.devices import choose_device
+            from genctl.common.errors import BadContent, MissingInput
+            from genctl.data import pictures
+            from genctl.inference import provenance as provenances
+            from genctl.inference.samples import SampleSet
+            from genctl.runs import model_file
+            from genctl.runs.run import find_model
 
         provenance = provenances.read_provenance(picture)
         path = Path(provenance.model) if run is None else find_model(run, runs)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from genctl.cli import options
-from genctl.cli.console import Console, console, printable
+from genctl.cli.console import Console, console, loading, printable
 
 
 def runs(
@@ -32,8 +32,9 @@ def runs(
 ) -> None:
     """List runs with status, scores, and the settings that differ."""
     with console(json, quiet, debug) as out:
-        from genctl.common.errors import UsageError
-        from genctl.runs import table
+        with loading():
+            from genctl.common.errors import UsageError
+            from genctl.runs import table
 
         if csv and json:
             raise UsageError("cannot print --csv and --json at once; choose one")
@@ -56,11 +57,12 @@ def runs(
 
 def _write_sheet(paths: list[Path], sheet: Path, out: Console) -> None:
     """Write the picture, and print which run each row shows."""
-    from genctl.common import files
-    from genctl.common.devices import choose_device
-    from genctl.data import pictures
-    from genctl.inference.run_sheet import render_sheet
-    from genctl.runs.run import Run
+    with loading():
+        from genctl.common import files
+        from genctl.common.devices import choose_device
+        from genctl.data import pictures
+        from genctl.inference.run_sheet import render_sheet
+        from genctl.runs.run import Run
 
     pixels, runs_in_rows = render_sheet(map(Run, paths), choose_device("auto"), out.warn)
     names = [run.path.name for run in runs_in_rows]

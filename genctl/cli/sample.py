@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genctl.cli import options
-from genctl.cli.console import console
+from genctl.cli.console import console, loading
 from genctl.common.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,16 +85,17 @@ def sample(
 ) -> None:
     """Generate images, with or without a condition; prints the path of the output."""
     with console(json, quiet, debug) as console_:
-        from dataclasses import asdict
-        from functools import partial
+        with loading():
+            from dataclasses import asdict
+            from functools import partial
 
-        from genctl.cli.reporters import open_reporter
-        from genctl.common.devices import choose_device
-        from genctl.inference import writers
-        from genctl.inference.provenance import provenance_of
-        from genctl.inference.samples import SampleRequest, SampleSet
-        from genctl.runs import model_file
-        from genctl.runs.run import find_model
+            from genctl.cli.reporters import open_reporter
+            from genctl.common.devices import choose_device
+            from genctl.inference import writers
+            from genctl.inference.provenance import provenance_of
+            from genctl.inference.samples import SampleRequest, SampleSet
+            from genctl.runs import model_file
+            from genctl.runs.run import find_model
 
         form = _choose_format(format_, out, interpolate)
         if not math.isfinite(truncation):
