@@ -1,6 +1,5 @@
 """genctl encode, as a user types it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +8,8 @@ from PIL import Image
 
 from genctl.data.digits import Digits
 from genctl.data.pictures import tensor_to_pil
-from tests.conftest import Completed
+from tests.conftest import RunGenctl
 from tests.support.models import save_model
-
-Genctl = Callable[..., Completed]
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +25,12 @@ def _pictures(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("not a picture")
 
 
-def test_codes_of_a_trained_model_name_the_class(genctl: Genctl, tiny_run: Path) -> None:
+def test_codes_of_a_trained_model_predict_the_class(genctl: RunGenctl, tiny_run: Path) -> None:
     done = genctl("encode", "digits:test", "--run", tiny_run, "--plot", "map.png", "--json")
     assert done.code == 0
-    assert done.json["count"] == 300
-    assert done.json["width"] == 16
-    assert (
-        done.json["cross_validated_linear_probe"] > 0.6
-    )  # of ten classes, after seconds of training
+    assert done.json["images"] == 300
+    assert done.json["code_dim"] == 16
+    assert done.json["linear_probe_cv_accuracy"] > 0.6  # of ten classes, after seconds of training
     with np.load("codes.npz", allow_pickle=False) as file:
         assert file["codes"].shape == (300, 16)
         assert np.bincount(file["labels"]).tolist() == [30] * 10
@@ -43,19 +38,19 @@ def test_codes_of_a_trained_model_name_the_class(genctl: Genctl, tiny_run: Path)
         assert picture.size == (1200, 1200)
 
 
-def test_words_for_people_go_to_stderr(genctl: Genctl, model: Path) -> None:
+def test_messages_go_to_stderr(genctl: RunGenctl, model: Path) -> None:
     done = genctl("encode", "digits:test[0:100]", "--run", model, "--out", "c.csv")
     assert done.out == "c.csv\n"
-    assert "100 codes of width 16" in done.err
-    assert "linear probe: " in done.err
+    assert "100 codes of length 16" in done.err
+    assert "(5-fold cross-validation)" in done.err
     assert genctl("encode", "0.png", "1.png", "--run", model, "--quiet").err == ""
 
 
-def test_codes_can_be_drawn_from(genctl: Genctl, model: Path) -> None:
+def test_codes_are_conditions_for_sample(genctl: RunGenctl, model: Path) -> None:
     assert genctl("encode", "0.png", "1.png", "2.png", "--run", model, "--out", "c.npz").code == 0
-    wish = ("sample", "--run", model, "--n", 4)
-    genctl(*wish, "--condition", "c.npz[1]", "--out", "a.npz")
-    genctl(*wish, "--condition", "1.png", "--out", "b.npz")
+    command = ("sample", "--run", model, "--n", 4)
+    genctl(*command, "--condition", "c.npz[1]", "--out", "a.npz")
+    genctl(*command, "--condition", "1.png", "--out", "b.npz")
     with np.load("a.npz") as a, np.load("b.npz") as b:
         assert np.array_equal(a["images"], b["images"])
 
@@ -76,7 +71,7 @@ CASES = {
 
 @pytest.mark.parametrize("arguments", CASES)
 def test_nothing_is_written_when_anything_fails(
-    arguments: tuple[str, ...], genctl: Genctl, model: Path, tmp_path: Path
+    arguments: tuple[str, ...], genctl: RunGenctl, model: Path, tmp_path: Path
 ) -> None:
     before = set(tmp_path.iterdir())
     done = genctl("encode", *arguments, "--run", model)
@@ -87,7 +82,7 @@ def test_nothing_is_written_when_anything_fails(
     assert set(tmp_path.iterdir()) == before
 
 
-def test_a_model_without_an_encoder_says_what_trains_one(genctl: Genctl, tmp_path: Path) -> None:
+def test_a_model_without_an_image_encoder_is_refused(genctl: RunGenctl, tmp_path: Path) -> None:
     path = save_model(tmp_path / "none.safetensors", "condition.kind=none")
     done = genctl("encode", "0.png", "--run", path)
     assert done.code == 2

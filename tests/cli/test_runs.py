@@ -1,4 +1,4 @@
-"""genctl runs: a table that no directory below --runs can break."""
+"""genctl runs: the table, whatever the run directories hold."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from tests.conftest import RunGenctl
 def make(
     runs: Path, name: str, *overrides: str, result: Any = None, metrics: list[Any] | None = None
 ) -> Path:
-    """A run directory as training leaves it behind."""
+    """Write a run directory."""
     path = runs / name
     path.mkdir(parents=True)
     (path / "config.yaml").write_text(configs.dump(configs.load("tiny", list(overrides))))
@@ -66,15 +66,13 @@ def test_only_settings_that_differ_are_columns(genctl: RunGenctl, runs: Path) ->
     }  # fmt: skip
 
 
-def test_a_run_that_is_at_work_is_running(genctl: RunGenctl, runs: Path) -> None:
+def test_a_locked_run_is_running(genctl: RunGenctl, runs: Path) -> None:
     with FileLock(runs / "cut" / ".lock"):
         first = genctl("runs", "--json").json["runs"][0]
     assert (first["run"], first["status"]) == ("cut", "running")
 
 
-def test_complete_runs_come_first_unless_a_column_is_asked_for(
-    genctl: RunGenctl, runs: Path
-) -> None:
+def test_complete_runs_come_first_unless_a_column_is_given(genctl: RunGenctl, runs: Path) -> None:
     def order(*options: str) -> list[str]:
         return [row["run"] for row in genctl("runs", "--json", *options).json["runs"]]
 
@@ -85,14 +83,14 @@ def test_complete_runs_come_first_unless_a_column_is_asked_for(
     assert order("--sort", "run") == ["bad", "cut", "good", "other"]
 
 
-def test_an_unknown_column_is_refused_with_those_there_are(genctl: RunGenctl, runs: Path) -> None:
+def test_an_unknown_column_is_refused_with_a_list_of_columns(genctl: RunGenctl, runs: Path) -> None:
     done = genctl("runs", "--sort", "fidd")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("genctl: error: --sort fidd: no such column; there are run, status")
     assert done.err.endswith(", fid\n")
 
 
-def test_the_table_has_a_line_for_each_run_whole_where_nobody_looks(
+def test_the_table_has_one_unbroken_line_per_run_if_stdout_is_no_terminal(
     genctl: RunGenctl, runs: Path
 ) -> None:
     header, *lines = genctl("runs").out.splitlines()
@@ -101,13 +99,13 @@ def test_the_table_has_a_line_for_each_run_whole_where_nobody_looks(
     assert lines[0].split()[1:5] == ["complete", "6,400", "12.5", "700"]
 
 
-def test_columns_of_one_name_are_told_apart(genctl: RunGenctl, runs: Path) -> None:
+def test_ambiguous_column_names_keep_their_prefix(genctl: RunGenctl, runs: Path) -> None:
     make(runs, "label", "condition.kind=label")
     header = genctl("runs").out.splitlines()[0].split()
     assert {"condition.kind", "objective.kind", "seed"} <= set(header)
 
 
-def test_csv_says_the_same_as_json(genctl: RunGenctl, runs: Path) -> None:
+def test_csv_holds_the_same_as_json(genctl: RunGenctl, runs: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(genctl("runs", "--csv").out)))
     for row, expected in zip(rows, genctl("runs", "--json").json["runs"], strict=True):
         known = {key: value for key, value in expected.items() if value is not None}
@@ -121,7 +119,7 @@ def test_csv_and_json_together_are_refused(genctl: RunGenctl, runs: Path) -> Non
     assert done.json["exit_code"] == done.code == 2
 
 
-def test_no_runs_are_no_error(genctl: RunGenctl) -> None:
+def test_a_folder_without_runs_is_no_error(genctl: RunGenctl) -> None:
     done = genctl("runs", "--runs", "nowhere")
     assert (done.code, done.out) == (0, "")
     assert "no runs in nowhere" in done.err
@@ -140,7 +138,7 @@ BROKEN: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("name", "content"), [(name, content) for name in BROKEN for content in BROKEN[name]]
 )
-def test_a_damaged_file_is_shown_as_far_as_it_is_readable(
+def test_a_damaged_file_hides_nothing_else(
     genctl: RunGenctl, runs: Path, name: str, content: str | None
 ) -> None:
     whole = {row["run"]: row for row in genctl("runs", "--json").json["runs"]}
@@ -155,7 +153,7 @@ def test_a_damaged_file_is_shown_as_far_as_it_is_readable(
     assert {run: found[run] for run in whole} == whole
 
 
-def test_foreign_things_below_runs_are_no_runs(genctl: RunGenctl, runs: Path) -> None:
+def test_files_and_folders_that_are_not_runs_are_left_out(genctl: RunGenctl, runs: Path) -> None:
     before = genctl("runs", "--json").out
     (runs / "notes.txt").write_text("mine")
     (runs / "empty").mkdir()
@@ -163,7 +161,7 @@ def test_foreign_things_below_runs_are_no_runs(genctl: RunGenctl, runs: Path) ->
     assert genctl("runs", "--json").out == before
 
 
-def test_a_name_is_shown_never_obeyed(genctl: RunGenctl, runs: Path) -> None:
+def test_control_characters_in_a_name_are_escaped(genctl: RunGenctl, runs: Path) -> None:
     names = ["[bold]loud", "[red", "a\x1b[31mred\x07", "two\nlines", "\u202eback", "\udcff"]
     for name in names:
         make(runs, name)

@@ -1,4 +1,4 @@
-"""Codes in four forms, their labels, their map and their probe."""
+"""Codes in four formats, their labels, their map and their probe."""
 
 import csv
 import io
@@ -14,13 +14,13 @@ from safetensors import safe_open
 from genctl.common.errors import MissingInput, UsageError
 from genctl.data.digits import Digits
 from genctl.data.pictures import tensor_to_pil
-from genctl.inference import encoding
-from genctl.inference.encoding import Encoded
+from genctl.inference import code_map, encoding
+from genctl.inference.encoding import EncodedImages
 from genctl.runs import model_file
 from genctl.runs.model_file import TrainedModel
 from tests.support.models import save_model
 
-HELD_OUT = Digits(image_size=16).load("test")
+TEST_IMAGES = Digits(image_size=16).load("test")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     return model_file.read(save_model(path), torch.device("cpu"))
 
 
-def encode(trained: TrainedModel, *inputs: object) -> Encoded:
+def encode(trained: TrainedModel, *inputs: object) -> EncodedImages:
     return encoding.encode([str(one) for one in inputs], trained, print)
 
 
@@ -57,50 +57,48 @@ def read(path: Path) -> tuple[np.ndarray, list[str], list[int] | None]:
     return codes, [row["path"] for row in rows], labels
 
 
-@pytest.mark.parametrize("suffix", encoding.FORMATS)
+@pytest.mark.parametrize("suffix", encoding.WRITERS)
 @pytest.mark.parametrize("labels", [[3, 1], None])
-def test_every_form_reads_back_to_the_last_bit(
+def test_every_format_reads_back_to_the_last_bit(
     suffix: str, labels: list[int] | None, tmp_path: Path
 ) -> None:
     codes = torch.randn(2, 5)
     paths = ['a, "b"\n.png', "ä/你.png"]
     path = tmp_path / "new" / f"codes{suffix}"
-    encoding.write(Encoded(codes, paths, labels, torch.zeros(2, 1, 8, 8).byte()), path)
+    encoding.write(EncodedImages(codes, paths, labels, torch.zeros(2, 1, 8, 8).byte()), path)
     found = read(path)
     assert np.array_equal(found[0], codes.numpy())
     assert found[1:] == (paths, labels)
 
 
-def test_a_data_set_brings_its_labels(trained: TrainedModel) -> None:
+def test_a_data_set_has_labels(trained: TrainedModel) -> None:
     encoded = encode(trained, "digits:test[0:5]")
-    assert encoded.labels == HELD_OUT.labels[:5].tolist()
+    assert encoded.labels == TEST_IMAGES.labels[:5].tolist()
     assert encoded.paths == [f"digits:test[{i}]" for i in range(5)]
-    expected = trained.model.encode(HELD_OUT.floats(slice(0, 5)))
+    expected = trained.model.encode(TEST_IMAGES.floats(slice(0, 5)))
     assert torch.allclose(encoded.codes, expected, atol=1e-5)
-    assert torch.equal(encoded.pixels, HELD_OUT.pixels[:5])
+    assert torch.equal(encoded.pixels, TEST_IMAGES.pixels[:5])
 
 
-def test_folders_of_classes_bring_their_labels(trained: TrainedModel, tmp_path: Path) -> None:
+def test_class_folders_give_labels(trained: TrainedModel, tmp_path: Path) -> None:
     for number in range(6):
-        folder = tmp_path / str(int(HELD_OUT.labels[number]))
+        folder = tmp_path / str(int(TEST_IMAGES.labels[number]))
         folder.mkdir(exist_ok=True)
-        tensor_to_pil(HELD_OUT.pixels[number]).save(folder / f"{number}.png")
+        tensor_to_pil(TEST_IMAGES.pixels[number]).save(folder / f"{number}.png")
     encoded = encode(trained, tmp_path)
     numbers = [int(Path(path).stem) for path in encoded.paths]
     assert sorted(numbers) == list(range(6))
-    assert encoded.labels == HELD_OUT.labels[numbers].tolist()
+    assert encoded.labels == TEST_IMAGES.labels[numbers].tolist()
 
 
-def test_labels_are_left_out_where_one_image_has_none(
-    trained: TrainedModel, tmp_path: Path
-) -> None:
-    tensor_to_pil(HELD_OUT.pixels[0]).save(tmp_path / "a.png")
+def test_labels_are_left_out_if_one_image_has_none(trained: TrainedModel, tmp_path: Path) -> None:
+    tensor_to_pil(TEST_IMAGES.pixels[0]).save(tmp_path / "a.png")
     encoded = encode(trained, "digits:test[0:2]", tmp_path / "a.png")
     assert encoded.labels is None
     assert torch.equal(encoded.codes[2], encoded.codes[0]), "the same image has the same code"
 
 
-def test_a_code_does_not_depend_on_what_else_is_encoded(trained: TrainedModel) -> None:
+def test_a_code_does_not_depend_on_the_other_images(trained: TrainedModel) -> None:
     everything = encode(trained, "digits:test").codes
     assert torch.equal(encode(trained, "digits:test[123]").codes[0], everything[123])
     assert torch.equal(encode(trained, "digits:test[100:230]").codes, everything[100:230])
@@ -118,36 +116,22 @@ def test_an_empty_folder_is_missing_input(trained: TrainedModel, tmp_path: Path)
         encode(trained, tmp_path)
 
 
-def points(codes: torch.Tensor, labels: list[int] | None) -> Encoded:
+def points(codes: torch.Tensor, labels: list[int] | None) -> EncodedImages:
     levels = torch.arange(len(codes)).byte() * 50 + 40
     pixels = levels[:, None, None, None].expand(-1, 1, 8, 8).clone()
-    return Encoded(codes, ["a.png"] * len(codes), labels, pixels)
+    return EncodedImages(codes, ["a.png"] * len(codes), labels, pixels)
 
 
-def test_a_linear_probe_tells_apart_what_can_be_told_apart() -> None:
-    labels = [0, 1] * 50
-    apart = torch.randn(100, 4) * 0.1 + torch.tensor(labels)[:, None]
-    assert encoding.linear_probe(points(apart, labels)) == 1.0
-    alike = torch.randn(100, 4, generator=torch.Generator().manual_seed(0))
-    assert (encoding.linear_probe(points(alike, labels)) or 0) < 0.75
-
-
-def test_there_is_no_probe_without_enough_labels() -> None:
-    codes = torch.randn(8, 4)
-    for labels in (None, [0] * 8, [0, 1, 1, 1, 1, 1, 1, 1]):
-        assert encoding.linear_probe(points(codes, labels)) is None
-
-
-def test_the_map_puts_each_image_at_its_place_framed_in_the_colour_of_its_class() -> None:
-    # A long triangle: its main direction is the first number, the other the second.
+def test_the_map_shows_principal_components_and_frames_classes_in_colour() -> None:
+    # A long triangle: its principal components are the first and the second number.
     codes = torch.tensor([[-9.0, 0.0, 0.0], [9.0, 0.0, 0.0], [0.0, 3.0, 0.0]])
-    with Image.open(io.BytesIO(encoding.plot(points(codes, [0, 1, 1])))) as picture:
+    with Image.open(io.BytesIO(code_map.plot(points(codes, [0, 1, 1])))) as picture:
         sheet = np.asarray(picture).astype(int)
     middles = [np.argwhere((sheet == level).all(axis=2)).mean(axis=0) for level in (40, 90, 140)]
-    side, edge = encoding.MAX_PICTURE, encoding.MAP_SIDE
+    side, edge = code_map.MAX_MARKER, code_map.MAP_SIDE
     columns = [round(middle[1]) for middle in middles]
     rows = [round(middle[0]) for middle in middles]
-    # Directions have no sign, so the map may be mirrored.
+    # Principal components have no sign, so the map may be mirrored.
     assert sorted(columns[:2]) == pytest.approx([side / 2, edge - side / 2], abs=2)
     assert columns[2] == pytest.approx(edge / 2, abs=2)
     assert sorted({rows[0], rows[2]}) == pytest.approx([side / 2, edge - side / 2], abs=2)
@@ -158,10 +142,10 @@ def test_the_map_puts_each_image_at_its_place_framed_in_the_colour_of_its_class(
 
 
 @pytest.mark.parametrize("codes", [torch.zeros(5, 3), torch.randn(5, 1)])
-def test_codes_without_two_directions_have_a_map_too(codes: torch.Tensor) -> None:
-    assert encoding.plot(points(codes, None)).startswith(b"\x89PNG")
+def test_codes_of_rank_one_have_a_map_too(codes: torch.Tensor) -> None:
+    assert code_map.plot(points(codes, None)).startswith(b"\x89PNG")
 
 
 def test_a_map_of_two_images_is_refused() -> None:
     with pytest.raises(UsageError, match="at least 3"):
-        encoding.plot(points(torch.randn(2, 3), None))
+        code_map.plot(points(torch.randn(2, 3), None))

@@ -1,4 +1,4 @@
-"""genctl export: other programs compute what genctl computes."""
+"""genctl export: ONNX files compute what genctl computes."""
 
 import json
 import sys
@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from genctl.data.pixels import to_uint8
-from genctl.inference import onnx_export as exporting
-from genctl.inference import sampling
+from genctl.inference import onnx_export, sampling
 from genctl.runs import model_file
 from tests.conftest import RunGenctl
 from tests.support.models import RESNET, save_model
 
 needs_onnx = pytest.mark.skipif(
-    not all(find_spec(name) for name in exporting.NEEDED), reason="needs `pip install .[onnx]`"
+    not all(find_spec(name) for name in onnx_export.REQUIRED_PACKAGES),
+    reason="needs `pip install .[onnx]`",
 )
 
 MODELS = {
@@ -36,7 +36,9 @@ def session(path: str) -> Any:
 
 @needs_onnx
 @pytest.mark.parametrize("kind", MODELS)
-def test_the_files_draw_what_sample_draws(kind: str, genctl: RunGenctl, tmp_path: Path) -> None:
+def test_the_files_compute_what_sample_and_encode_compute(
+    kind: str, genctl: RunGenctl, tmp_path: Path
+) -> None:
     overrides = (*MODELS[kind], "training.precision=fp32")
     model = save_model(tmp_path / "model.safetensors", *overrides)
     done = genctl("export", "--run", model, "--out", "there/onnx", "--json")
@@ -53,22 +55,22 @@ def test_the_files_draw_what_sample_draws(kind: str, genctl: RunGenctl, tmp_path
     generator = session(paths[0])
     z = sampling.sample_z(0, 0, 5, trained.model.z_dim)
     codes = trained.class_codes[:5] if conditional else torch.empty(5, 0)
-    given = {"z": z.numpy()} | ({"code": codes.numpy()} if conditional else {})
-    (drawn,) = generator.run(["images"], given)
+    feeds = {"z": z.numpy()} | ({"code": codes.numpy()} if conditional else {})
+    (images,) = generator.run(["images"], feeds)
     expected = sampling.generate(trained.model, z, codes).int()
-    assert (to_uint8(torch.from_numpy(drawn)).int() - expected).abs().max() <= 1
+    assert (to_uint8(torch.from_numpy(images)).int() - expected).abs().max() <= 1
     metadata = json.loads(generator.get_modelmeta().custom_metadata_map["genctl"])
     assert metadata == {"model_sha256": trained.digest, "classes": list("0123456789")}
 
     if conditional:
-        held_out = trained.metadata.config.data.load("test")
-        shown = trained.model.condition.encoder_inputs(held_out, torch.arange(9))
-        (found,) = session(paths[1]).run(["codes"], {"shown": shown.numpy()})
-        np.testing.assert_allclose(found, sampling.encode(trained.model, shown), atol=1e-4)
+        test_images = trained.metadata.config.data.load("test")
+        inputs = trained.model.condition.encoder_inputs(test_images, torch.arange(9))
+        (found,) = session(paths[1]).run(["codes"], {"condition": inputs.numpy()})
+        np.testing.assert_allclose(found, sampling.encode(trained.model, inputs), atol=1e-4)
 
 
 @needs_onnx
-def test_what_computes_something_else_is_not_written(
+def test_a_network_that_computes_something_else_is_not_written(
     genctl: RunGenctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import onnxruntime
@@ -85,10 +87,10 @@ def test_what_computes_something_else_is_not_written(
     assert not Path("onnx").exists()
 
 
-def test_without_the_extra_the_way_to_it_is_told(
+def test_without_the_extra_the_error_says_how_to_install_it(
     genctl: RunGenctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "find_spec", lambda name: None)
+    monkeypatch.setattr(onnx_export, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     done = genctl("export", "--run", save_model(tmp_path / "model.safetensors"))
     assert (done.code, done.out) == (69, "")

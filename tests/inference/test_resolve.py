@@ -1,10 +1,11 @@
-"""What may follow --condition, and what is said of what may not."""
+"""What may follow --condition, and the errors for everything else."""
 
 import io
 import os
 import pickle
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +17,14 @@ from PIL import Image
 from genctl.common.errors import BadContent, MissingInput, UsageError
 from genctl.data.digits import Digits
 from genctl.data.pictures import tensor_to_pil
-from genctl.inference.inputs import positions
-from genctl.inference.resolve import Shown, resolve
+from genctl.inference.inputs import select_indices
+from genctl.inference.resolve import resolve
+from genctl.inference.resolved import ResolvedCondition
 from genctl.runs import model_file
 from genctl.runs.model_file import TrainedModel
 from tests.support.models import save_model
 
-HELD_OUT = Digits(image_size=16).load("test")
+TEST_IMAGES = Digits(image_size=16).load("test")
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +49,16 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("some").mkdir()
     for number in range(3):
-        tensor_to_pil(HELD_OUT.pixels[number]).save(f"some/{number}.png")
+        tensor_to_pil(TEST_IMAGES.pixels[number]).save(f"some/{number}.png")
     return tmp_path
 
 
-def named(trained: TrainedModel, *specs: str, steps: int = 1) -> list[Shown]:
+def named(trained: TrainedModel, *specs: str, steps: int = 1) -> list[ResolvedCondition]:
     return resolve(specs, trained, print, steps)
 
 
-def codes(shown: list[Shown]) -> torch.Tensor:
-    return torch.cat([one.codes(0, 0, 1) for one in shown])
+def codes(conditions: list[ResolvedCondition]) -> torch.Tensor:
+    return torch.cat([one.codes(0, 0, 1) for one in conditions])
 
 
 def write_codes(path: str, array: np.ndarray) -> None:
@@ -78,28 +80,30 @@ def write_codes(path: str, array: np.ndarray) -> None:
         ("digits:test[-2:]", [298, 299]),
     ],
 )
-def test_pictures_are_shown_as_they_are(
+def test_pictures_are_encoded_unchanged(
     spec: str, expected: list[int], trained: TrainedModel
 ) -> None:
-    shown = named(trained, spec)
-    pictures = torch.stack([one.picture for one in shown if one.picture is not None])
-    assert torch.equal(pictures, HELD_OUT.pixels[expected])
-    assert torch.allclose(codes(shown), trained.model.encode(HELD_OUT.floats(expected)), atol=1e-5)
+    found = named(trained, spec)
+    pictures = torch.stack([one.picture for one in found if one.picture is not None])
+    assert torch.equal(pictures, TEST_IMAGES.pixels[expected])
+    assert torch.allclose(
+        codes(found), trained.model.encode(TEST_IMAGES.floats(expected)), atol=1e-5
+    )
 
 
-def test_a_whole_split_is_shown_by_its_name(trained: TrainedModel) -> None:
-    shown = named(trained, "digits:test")
-    assert [one.label for one in shown] == HELD_OUT.labels.tolist()
-    assert shown[7].name == "digits:test[7]"
+def test_a_split_without_indices_names_all_its_images(trained: TrainedModel) -> None:
+    found = named(trained, "digits:test")
+    assert [one.label for one in found] == TEST_IMAGES.labels.tolist()
+    assert found[7].name == "digits:test[7]"
 
 
 @pytest.mark.mnist
-def test_a_model_is_shown_another_data_set_in_its_own_form(
+def test_another_data_set_is_loaded_at_the_image_size_of_the_model(
     trained: TrainedModel, mnist_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENCTL_DATA", str(mnist_root))
-    shown = named(trained, "mnist:test[0:3]")
-    assert [one.picture.shape for one in shown if one.picture is not None] == [(1, 16, 16)] * 3
+    found = named(trained, "mnist:test[0:3]")
+    assert [one.picture.shape for one in found if one.picture is not None] == [(1, 16, 16)] * 3
 
 
 def test_a_class_is_named_by_word_or_number(trained: TrainedModel) -> None:
@@ -142,12 +146,12 @@ def test_noise_has_another_code_for_every_sample(trained: TrainedModel) -> None:
     assert not torch.equal(noise.codes(1, 0, 300), found)
 
 
-def test_many_inverted_pictures_are_told_in_one_line(trained: TrainedModel) -> None:
+def test_one_warning_covers_many_inverted_pictures(trained: TrainedModel) -> None:
     for number in range(3):
-        tensor_to_pil(255 - HELD_OUT.pixels[number]).save(f"some/{number}.png")
-    told: list[str] = []
-    resolve(["some"], trained, told.append)
-    assert told == [
+        tensor_to_pil(255 - TEST_IMAGES.pixels[number]).save(f"some/{number}.png")
+    warnings: list[str] = []
+    resolve(["some"], trained, warnings.append)
+    assert warnings == [
         "some/0.png and 2 more: light background, but the model was trained on a dark one: inverted"
     ]
 
@@ -157,11 +161,11 @@ USAGE = {
     "label:10": "no such class",
     "label:-1": "no such class",
     "label:" + "9" * 5000: "no such class",
-    "digits:test[300]": "names nothing among 300",
-    "digits:test[5:5]": "names nothing",
-    "digits:test[a]": "names nothing",
-    "digits:test[]": "names nothing",
-    "digits:test[::0]": "names nothing",
+    "digits:test[300]": "selects none of 300",
+    "digits:test[5:5]": "selects none",
+    "digits:test[a]": "selects none",
+    "digits:test[]": "selects none",
+    "digits:test[::0]": "selects none",
     "nonsense:test": "not one of",
     "folder:test": "not trained on folder",
     "mix:label:1": "two conditions",
@@ -173,7 +177,7 @@ USAGE = {
 
 
 @pytest.mark.parametrize("spec", USAGE)
-def test_what_cannot_be_shown_is_a_usage_error(spec: str, trained: TrainedModel) -> None:
+def test_an_impossible_condition_is_a_usage_error(spec: str, trained: TrainedModel) -> None:
     with pytest.raises(UsageError, match=USAGE[spec]):
         named(trained, spec)
 
@@ -182,7 +186,7 @@ def test_what_cannot_be_shown_is_a_usage_error(spec: str, trained: TrainedModel)
     "spec",
     ["none.png", "none.npz", "none.npz[3]", "*.bmp", "empty", "x" * 300, "pipe.npz", "pipe.png"],
 )
-def test_what_is_not_there_or_no_file_is_missing(spec: str, trained: TrainedModel) -> None:
+def test_a_missing_or_irregular_file_is_missing_input(spec: str, trained: TrainedModel) -> None:
     Path("empty").mkdir()
     os.mkfifo("pipe.npz")
     os.mkfifo("pipe.png")
@@ -196,7 +200,7 @@ class Bomb:
 
 
 def bad_files() -> dict[str, bytes]:
-    def packed(**arrays: np.ndarray) -> bytes:
+    def packed(**arrays: Any) -> bytes:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         return buffer.getvalue()
@@ -218,28 +222,28 @@ def bad_files() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("what", bad_files())
-def test_a_bad_file_of_codes_is_refused_and_never_obeyed(what: str, trained: TrainedModel) -> None:
+def test_a_bad_codes_file_is_refused_and_never_unpickled(what: str, trained: TrainedModel) -> None:
     Path("bad.npz").write_bytes(bad_files()[what])
     with pytest.raises(BadContent, match=r"bad\.npz"):
         named(trained, "bad.npz")
     assert not Path("canary").exists()
 
 
-def test_a_file_of_codes_that_unpacks_to_gigabytes_is_refused(trained: TrainedModel) -> None:
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(trained: TrainedModel) -> None:
     with zipfile.ZipFile("bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("codes.npy", bytes(50_000_000))
     with pytest.raises(BadContent, match="unpacks to 50,000,000"):
         named(trained, "bomb.npz")
 
 
-def test_an_empty_file_of_codes_shows_nothing(trained: TrainedModel) -> None:
+def test_an_empty_codes_file_is_a_usage_error(trained: TrainedModel) -> None:
     write_codes("none.npz", np.ones((0, 16), np.float32))
-    with pytest.raises(UsageError, match="nothing in it"):
+    with pytest.raises(UsageError, match="it is empty"):
         named(trained, "none.npz")
 
 
 @pytest.mark.parametrize("spec", ["some/1.png", "some", "digits:test[0]"])
-def test_a_model_of_labels_cannot_be_shown_pictures(spec: str, labelled: TrainedModel) -> None:
+def test_a_label_conditional_model_takes_no_pictures(spec: str, labelled: TrainedModel) -> None:
     with pytest.raises(UsageError, match="conditioned on labels"):
         named(labelled, spec)
     assert len(named(labelled, "label:3", "noise", "mix:label:1,label:2")) == 3
@@ -272,7 +276,7 @@ def test_slices_are_those_of_python(
     words = ":".join("" if edge is None else str(edge) for edge in (start, stop, step))
     expected = list(range(count))[start:stop:step]
     if expected:
-        assert positions(words, count, "x") == expected
+        assert select_indices(words, count, "x") == expected
     else:
-        with pytest.raises(UsageError, match="names nothing"):
-            positions(words, count, "x")
+        with pytest.raises(UsageError, match="selects none"):
+            select_indices(words, count, "x")

@@ -1,4 +1,4 @@
-"""genctl runs --sheet: the rows are what `sample` draws from each run."""
+"""genctl runs --sheet: each row shows what `sample` generates with that run."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def cell(sheet: np.ndarray, row: int, column: int) -> np.ndarray:
     return sheet[top : top + 16, left : left + 16]
 
 
-def test_each_row_is_what_sample_draws_from_that_run(genctl: RunGenctl, runs: Path) -> None:
+def test_each_row_is_what_sample_generates_with_that_run(genctl: RunGenctl, runs: Path) -> None:
     done = genctl("runs", "--sort", "run", "--sheet", "out/sheet.png", "--json")
     assert (done.code, done.json["sheet"]) == (0, "out/sheet.png")
     assert [row["run"] for row in done.json["runs"]] == ["a", "b", "none", "torn"]
@@ -61,7 +61,7 @@ def test_the_rows_follow_the_table(genctl: RunGenctl, runs: Path) -> None:
         assert sheet.info["runs"] == "b\na"
 
 
-def test_images_of_other_sizes_and_colours_stand_beside_each_other(
+def test_runs_of_different_image_sizes_and_channels_share_a_sheet(
     genctl: RunGenctl, runs: Path
 ) -> None:
     small = ("data.image_size=8", "networks.generator_channels=[8]", "networks.critic_channels=[8]")
@@ -75,7 +75,7 @@ def test_images_of_other_sizes_and_colours_stand_beside_each_other(
     assert np.array_equal(coloured, coloured[::2, ::2].repeat(2, axis=0).repeat(2, axis=1))
 
 
-def test_a_sheet_of_nothing_is_refused(genctl: RunGenctl, runs: Path) -> None:
+def test_a_sheet_without_models_is_refused(genctl: RunGenctl, runs: Path) -> None:
     done = genctl("runs", "--runs", "nowhere", "--sheet", "sheet.png")
     assert (done.code, done.out) == (66, "")
     assert "no run has a model" in done.err

@@ -1,4 +1,4 @@
-"""Sample i is the same bits, whatever is drawn or encoded beside it."""
+"""Sample i has the same bits, whatever else is generated or encoded."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from genctl.inference import sampling
-from genctl.inference.samples import Order, draw
+from genctl.inference.samples import SampleRequest, SampleSet
 from genctl.runs import model_file
 from genctl.runs.model_file import TrainedModel
 from tests.support.models import RESNET, save_model
@@ -34,8 +34,7 @@ def trained(
 
 def pixels(trained: TrainedModel, n: int, *conditions: str, batch_size: int = 1024, seed: int = 0
            ) -> Tensor:  # fmt: skip
-    order = Order(conditions, n, seed)
-    return draw(order, trained, print, print).pixels(batch_size)
+    return SampleSet.of(SampleRequest(conditions, n, seed), trained).pixels(batch_size)
 
 
 def specs(trained: TrainedModel) -> tuple[str, ...]:
@@ -43,7 +42,7 @@ def specs(trained: TrainedModel) -> tuple[str, ...]:
     return ("label:3", "noise") if trained.metadata.config.condition.code_dim else ()
 
 
-def test_the_number_of_images_changes_none(trained: TrainedModel) -> None:
+def test_the_number_of_images_changes_no_image(trained: TrainedModel) -> None:
     for spec in specs(trained) or ("",):
         conditions = (spec,) if spec else ()
         many = pixels(trained, 300, *conditions)
@@ -63,13 +62,13 @@ def test_the_number_of_cores_changes_no_image(trained: TrainedModel) -> None:
     torch.set_num_threads(2)
     try:
         shared = pixels(trained, 200, *specs(trained))
-        assert torch.get_num_threads() == 2, "and all cores are there for what comes next"
+        assert torch.get_num_threads() == 2, "restored"
     finally:
         torch.set_num_threads(1)
     assert torch.equal(shared, many)
 
 
-def test_drawing_leaves_the_weights_as_they_were(trained: TrainedModel) -> None:
+def test_sampling_leaves_the_weights_unchanged(trained: TrainedModel) -> None:
     before = {name: weight.clone() for name, weight in trained.model.state_dict().items()}
     pixels(trained, 3)
     after = trained.model.state_dict()
@@ -89,80 +88,80 @@ def test_other_conditions_change_no_image(trained: TrainedModel) -> None:
 def test_without_conditions_every_class_has_the_images_it_has_alone(trained: TrainedModel) -> None:
     if not specs(trained):
         pytest.skip("an unconditional model")
-    drawing = draw(Order((), 23), trained, print, print)
-    assert drawing.counts == [3, 3, 3, 2, 2, 2, 2, 2, 2, 2]
-    for label, own in enumerate(drawing.pixels(1024).split(drawing.counts)):
+    samples = SampleSet.of(SampleRequest((), 23), trained)
+    assert samples.counts == [3, 3, 3, 2, 2, 2, 2, 2, 2, 2]
+    for label, own in enumerate(samples.pixels(1024).split(samples.counts)):
         assert torch.equal(own, pixels(trained, len(own), f"label:{label}"))
 
 
-def test_another_seed_gives_other_images(trained: TrainedModel) -> None:
+def test_a_different_seed_gives_different_images(trained: TrainedModel) -> None:
     one, other = (pixels(trained, 5, *specs(trained)[:1], seed=seed) for seed in (0, 1))
     assert not torch.equal(one, other)
 
 
-def test_one_sample_can_be_had_alone(trained: TrainedModel) -> None:
-    drawing = draw(Order(specs(trained), 5), trained, print, print)
-    all_of_them = drawing.pixels(1024)
-    assert all(torch.equal(drawing.sample(i), all_of_them[i]) for i in range(len(drawing)))
+def test_one_sample_can_be_generated_alone(trained: TrainedModel) -> None:
+    samples = SampleSet.of(SampleRequest(specs(trained), 5), trained)
+    pixels = samples.pixels(1024)
+    assert all(torch.equal(samples.sample(i), pixels[i]) for i in range(len(samples)))
 
 
-def test_lanes_of_any_width_keep_the_promise(
+def test_fixed_batches_of_any_size_keep_the_promise(
     trained: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sampling.batch_size_of(CPU) < sampling.batch_size_of(torch.device("cuda"))
-    monkeypatch.setattr(sampling, "lane_of", lambda device: 100)
+    monkeypatch.setattr(sampling, "batch_size_of", lambda device: 100)
     many = pixels(trained, 130, *specs(trained))
     for batch_size in (7, 100, 101):
         assert torch.equal(pixels(trained, 130, *specs(trained), batch_size=batch_size), many)
     monkeypatch.undo()
-    # Other lanes round otherwise, and show the same pictures.
+    # Batches of another size round differently, and show the same images.
     assert (pixels(trained, 130, *specs(trained)).int() - many.int()).abs().max() <= 2
 
 
-def test_bfloat16_shows_the_same_pictures_and_fp32_is_kept_where_it_was_wished(
+def test_bfloat16_shows_the_same_images_and_models_trained_in_fp32_keep_it(
     trained: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = {}
+    images = {}
     for precision in ("fp32", "bf16"):
-        monkeypatch.setattr(sampling, "_automatic", lambda device, found=precision: found)
-        drawn[precision] = pixels(trained, 20, *specs(trained)).int()
-    difference = (drawn["fp32"] - drawn["bf16"]).abs().float()
+        monkeypatch.setattr(sampling, "_automatic_precision", lambda device, found=precision: found)
+        images[precision] = pixels(trained, 20, *specs(trained)).int()
+    difference = (images["fp32"] - images["bf16"]).abs().float()
     assert 0 < difference.max() <= 8
     assert difference.mean() < 1
     monkeypatch.setattr(trained.model, "precision", "fp32")
-    assert torch.equal(pixels(trained, 20, *specs(trained)).int(), drawn["fp32"])
+    assert torch.equal(pixels(trained, 20, *specs(trained)).int(), images["fp32"])
 
 
 def test_a_code_does_not_depend_on_its_neighbours(trained: TrainedModel) -> None:
     if trained.metadata.config.condition.kind != "image":
         pytest.skip("no image encoder")
-    shown = trained.metadata.config.data.load("test").floats(slice(0, 150))
-    codes = sampling.encode(trained.model, shown)
+    images = trained.metadata.config.data.load("test").floats(slice(0, 150))
+    codes = sampling.encode(trained.model, images)
     for first, last in ((0, 1), (10, 90), (149, 150)):
-        assert torch.equal(sampling.encode(trained.model, shown[first:last]), codes[first:last])
-    assert torch.equal(sampling.encode(trained.model, shown.flip(0)), codes.flip(0))
+        assert torch.equal(sampling.encode(trained.model, images[first:last]), codes[first:last])
+    assert torch.equal(sampling.encode(trained.model, images.flip(0)), codes.flip(0))
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**63 - 1), st.integers(0, 2000), st.integers(1, 600), st.integers(1, 5))
-def test_noise_is_one_endless_table(seed: int, first: int, count: int, width: int) -> None:
-    rows = sampling.sample_z(seed, first, count, width)
-    assert rows.shape == (count, width)
-    assert torch.equal(sampling.sample_z(seed, first + count - 1, 1, width), rows[-1:])
-    assert torch.equal(sampling.sample_z(seed, 0, first + count, width)[first:], rows)
+def test_z_is_one_endless_table(seed: int, first: int, count: int, z_dim: int) -> None:
+    rows = sampling.sample_z(seed, first, count, z_dim)
+    assert rows.shape == (count, z_dim)
+    assert torch.equal(sampling.sample_z(seed, first + count - 1, 1, z_dim), rows[-1:])
+    assert torch.equal(sampling.sample_z(seed, 0, first + count, z_dim)[first:], rows)
 
 
-def test_noise_is_normal() -> None:
+def test_z_is_normal() -> None:
     z = sampling.sample_z(0, 0, 20_000, 4)
     assert z.mean(dim=0).abs().max() < 5 / 20_000**0.5
     assert (z.var(dim=0) - 1).abs().max() < 5 * (2 / 20_000) ** 0.5
 
 
-def test_the_noise_of_a_seed_never_changes() -> None:
+def test_the_z_of_a_seed_never_changes() -> None:
     assert sampling.sample_z(7, 1000, 1, 3)[0].tolist() == pytest.approx(GOLDEN, abs=1e-6)
 
 
-def test_shares_go_from_end_to_end() -> None:
+def test_fractions_go_from_end_to_end() -> None:
     assert sampling.fractions(0, 5, 5)[:, 0].tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert sampling.fractions(3, 2, 5)[:, 0].tolist() == [0.75, 1]
     assert sampling.fractions(0, 1, 1)[:, 0].tolist() == [0]
