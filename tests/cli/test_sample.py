@@ -53,7 +53,8 @@ def test_an_inverted_scan_is_accepted_with_a_warning(
     done = genctl("sample", "--run", model, "--n", 4, "--condition", scan, "--out", "a.png")
     assert done.code == 0
     assert done.err.splitlines() == [
-        f"genctl: warning: {scan}: light background, but the model was trained on a dark one: inverted"
+        f"genctl: warning: {scan}: light background, but the model was trained on a dark one: "
+        "inverted"
     ]
 
 
