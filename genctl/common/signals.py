@@ -1,4 +1,9 @@
-"""SIGINT, SIGTERM and SIGHUP end a command; during training, after the current step is saved."""
+"""SIGINT, SIGTERM and SIGHUP end a command; during training, after the current step is saved.
+
+The handler sets a flag and raises Stopped, except while imports and the training loop defer that and
+read the flag themselves. Where a library drops the exception, the flag is still there for the loop,
+and a second signal ends the process.
+"""
 
 import os
 import signal
@@ -51,11 +56,11 @@ class SignalFlags:
     @contextmanager
     def deferred(self) -> Iterator[None]:
         """Only set flags inside the block, which has to read them."""
-        self._deferred = True
+        before, self._deferred = self._deferred, True
         try:
             yield
         finally:
-            self._deferred = False
+            self._deferred = before
 
 
 _active: list[SignalFlags] = []  # at most one, since signals belong to the process
