@@ -1,6 +1,6 @@
-"""What is shown, what the critic takes for real beside it, and where gradients may go."""
+"""Codes, the images that encoder and critic see, and where gradients may flow."""
 
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -9,24 +9,21 @@ from torch import Tensor
 from genctl.common.errors import ConfigError
 from genctl.common.rng import torch_rng
 from genctl.conditions.base import Condition
-from genctl.conditions.coded import Coded
-from genctl.conditions.image import Image
+from genctl.conditions.image import Augment, Image
 from genctl.conditions.label import Label
 from genctl.conditions.none import NoCondition
+from genctl.config.build import build_model
 from genctl.config.config import Config
 from genctl.data.base import Images
-from genctl.model import Model
 from genctl.networks.layers.encoders import ImageEncoder
-from genctl.objectives.base import Score
 from tests.support.tiny import batch_noise, batches, image_numbers, images, tiny
 
-EVERY = torch.arange(20)
-STILL = {"shift": 0.0, "scale": 0.0, "turn": 0.0}
-CODED = (
-    ["condition.kind=label"],
-    ["condition.kind=image"],
-    ["condition.kind=image", "condition.pairing=instance"],
-)
+ALL = torch.arange(20)
+NO_AUGMENT = Augment(degrees=0.0, translate=0.0, scale=0.0)
+LABEL = ["condition.kind=label"]
+BY_CLASS = ["condition.kind=image"]
+BY_INSTANCE = ["condition.kind=image", "condition.pairing=instance"]
+CODED = (LABEL, BY_CLASS, BY_INSTANCE)
 
 
 def conditional(*overrides: str) -> Config:
@@ -41,11 +38,11 @@ def on_sphere(codes: Tensor) -> bool:
 
 
 @pytest.mark.parametrize("overrides", CODED)
-def test_codes_lie_on_the_sphere_and_the_critic_is_told_the_same(overrides: list[str]) -> None:
+def test_codes_lie_on_the_sphere_and_the_critic_gets_the_same(overrides: list[str]) -> None:
     config = conditional(*overrides)
-    codes = Model(config, 4).codes(batches(config).batch(0))
+    codes = build_model(config, 4).codes(batches(config).batch(0))
     assert codes.generator.shape == (8, 6)
-    assert codes.critic.shape == (8, config.condition.critic_width(4))
+    assert codes.critic.shape == (8, config.condition.critic_code_dim(4))
     assert on_sphere(codes.generator)
     assert torch.equal(codes.critic[:, :6], codes.generator)
 
@@ -53,197 +50,177 @@ def test_codes_lie_on_the_sphere_and_the_critic_is_told_the_same(overrides: list
 @pytest.mark.parametrize("overrides", CODED)
 def test_no_gradient_reaches_the_encoder_through_the_critic(overrides: list[str]) -> None:
     config = conditional(*overrides)
-    codes = Model(config, 4).codes(batches(config).batch(0))
+    codes = build_model(config, 4).codes(batches(config).batch(0))
     assert not codes.critic.requires_grad
     assert codes.generator.requires_grad
 
 
 @pytest.mark.parametrize("overrides", CODED)
-def test_codes_are_jittered_in_training_and_only_then(overrides: list[str]) -> None:
+def test_noise_is_added_to_codes_in_training_only(overrides: list[str]) -> None:
     config = conditional(*overrides, "condition.code_noise=0.5")
-    still = conditional(*overrides, "condition.code_noise=0.0")
-    played = batches(config).batch(0)
-    model = Model(config, 4)
-    jittered = model.codes(played)
-    model.condition = still.condition
-    plain = model.codes(played)
-    assert not torch.allclose(jittered.generator, plain.generator, atol=0.05)
-    shown = played.labels if isinstance(config.condition, Label) else played.shown
-    torch.testing.assert_close(plain.generator, model.encode(shown))
+    batch, model = batches(config).batch(0), build_model(config, 4)
+    noisy = model.codes(batch).generator
+    model.condition = conditional(*overrides, "condition.code_noise=0.0").condition
+    plain = model.codes(batch).generator
+    assert not torch.allclose(noisy, plain, atol=0.05)
+    inputs = batch.labels if overrides == LABEL else batch.condition_images
+    torch.testing.assert_close(plain, model.encode(inputs))
 
 
-def test_without_a_condition_codes_have_no_width() -> None:
+def test_without_a_condition_codes_have_length_0() -> None:
     config = tiny("condition.kind=none")
-    codes = Model(config, 4).codes(batches(config).batch(0))
+    codes = build_model(config, 4).codes(batches(config).batch(0))
     assert codes.generator.shape == codes.critic.shape == (8, 0)
     assert codes.terms == {}
 
 
-@pytest.mark.parametrize("overrides", CODED[:2])
-def test_by_class_the_critic_is_told_the_class_as_loud_as_the_code(overrides: list[str]) -> None:
+@pytest.mark.parametrize("overrides", [LABEL, BY_CLASS])
+def test_the_critic_gets_the_class_with_the_length_of_a_code(overrides: list[str]) -> None:
     config = conditional(*overrides)
-    played = batches(config).batch(0)
-    told = Model(config, 4).codes(played).critic[:, 6:]
-    assert told.argmax(1).tolist() == played.labels.tolist()
-    assert told.sum(1).tolist() == pytest.approx([6**0.5] * 8)  # the length of a code
-    assert told.count_nonzero() == 8
+    batch = batches(config).batch(0)
+    one_hot = build_model(config, 4).codes(batch).critic[:, 6:]
+    assert one_hot.argmax(1).tolist() == batch.labels.tolist()
+    assert one_hot.sum(1).tolist() == pytest.approx([6**0.5] * 8)
+    assert one_hot.count_nonzero() == 8
 
 
-def test_by_instance_the_critic_is_told_the_code_alone() -> None:
-    config = conditional("condition.pairing=instance")
-    assert Model(config, 4).codes(batches(config).batch(0)).critic.shape == (8, 6)
+def test_with_pairing_by_instance_the_critic_gets_the_code_alone() -> None:
+    config = conditional(*BY_INSTANCE)
+    assert build_model(config, 4).codes(batches(config).batch(0)).critic.shape == (8, 6)
 
 
-def test_the_critic_learns_the_classes_of_real_images() -> None:
-    config = conditional("objective.critic_cross_entropy_weight=3.0")
-    model, played = Model(config, 4), batches(config).batch(0)
-    code = model.codes(played).critic
-    score = Score(model.critic, code, model.critic_classes)
-    logits = model.critic(played.real, code)[:, 1:]
-    picked = logits.softmax(1)[torch.arange(8), played.labels]
-    found = config.condition.critic_terms(score, played)["cross_entropy"]
-    torch.testing.assert_close(found, 3 * -picked.log().mean())
-
-
-def test_a_critic_that_learns_no_classes_has_no_places_for_them() -> None:
-    config = conditional("objective.critic_cross_entropy_weight=0.0")
-    model, played = Model(config, 4), batches(config).batch(0)
-    code = model.codes(played).critic
-    assert model.critic(played.real, code).shape == (8, 1)
-    assert config.condition.critic_terms(Score(model.critic, code, 0), played) == {}
-
-
-def test_the_encoder_learns_classes_by_cross_entropy() -> None:
+def test_the_encoder_learns_the_classes_by_cross_entropy() -> None:
     config = conditional("condition.cross_entropy_weight=3.0", "condition.code_noise=0.0")
-    model, played = Model(config, 4), batches(config).batch(0)
-    encoder = model.roles["encoder"]
+    model, batch = build_model(config, 4), batches(config).batch(0)
+    encoder = model.networks["encoder"]
     assert isinstance(encoder, ImageEncoder)
-    found = model.codes(played).terms["cross_entropy"]
-    logits = encoder.head(model.encode(played.shown))
-    picked = logits.softmax(1)[torch.arange(8), played.labels]
-    torch.testing.assert_close(found, 3 * -picked.log().mean())
+    logits = encoder.classify(model.encode(batch.condition_images))
+    probabilities = logits.softmax(1)[torch.arange(8), batch.labels]
+    loss = model.codes(batch).terms["cross_entropy"]
+    torch.testing.assert_close(loss, -3 * probabilities.log().mean())
 
 
-def test_images_without_classes_teach_the_encoder_by_the_game_alone() -> None:
-    config = conditional("condition.pairing=instance")
-    found = Model(config, 0).codes(batches(config, images(classes=0)).batch(0))
-    assert found.terms == {}
+def test_without_classes_the_encoder_has_no_loss_of_its_own() -> None:
+    config = conditional(*BY_INSTANCE)
+    codes = build_model(config, 0).codes(batches(config, images(classes=0)).batch(0))
+    assert codes.terms == {}
 
 
-# -- what is shown --------------------------------------------------------------------------------
+# -- the images of a batch ------------------------------------------------------------------------
 
 
-def test_the_partner_is_another_image_of_the_same_class() -> None:
-    data = images()
-    for seed in range(20):
-        shown = Image(**STILL).show(data, EVERY, batch_noise(len(EVERY), seed))  # type: ignore[arg-type]
-        partners = image_numbers(shown.real)
-        assert image_numbers(shown.image) == EVERY.tolist()
-        assert all(partner % 4 == own % 4 for own, partner in enumerate(partners))
-        assert all(partner != own for own, partner in enumerate(partners))
+def test_by_class_the_real_image_is_another_one_of_the_same_class() -> None:
+    for number in range(20):
+        chosen = Image(augment=NO_AUGMENT).choose_images(images(), ALL, batch_noise(20, number))
+        assert image_numbers(chosen.condition_images) == ALL.tolist()
+        real = image_numbers(chosen.real)
+        assert all(own != other and own % 4 == other % 4 for own, other in enumerate(real))
 
 
-def test_every_other_image_of_the_class_may_be_the_partner() -> None:
-    data = images()
-    met = {
-        image_numbers(Image().show(data, EVERY[:1], batch_noise(1, seed)).real)[0]
-        for seed in range(100)
+def test_by_class_every_other_image_of_the_class_may_be_the_real_one() -> None:
+    chosen = {
+        image_numbers(Image().choose_images(images(), ALL[:1], batch_noise(1, number)).real)[0]
+        for number in range(100)
     }
-    assert met == {4, 8, 12, 16}
+    assert chosen == {4, 8, 12, 16}
 
 
-def test_an_image_alone_in_its_class_is_its_own_partner() -> None:
-    shown = Image().show(images(count=3, classes=3), torch.arange(3), batch_noise(3))
-    assert image_numbers(shown.real) == [0, 1, 2]
+def test_the_only_image_of_its_class_is_paired_with_itself() -> None:
+    chosen = Image().choose_images(images(count=3, classes=3), torch.arange(3), batch_noise(3))
+    assert image_numbers(chosen.real) == [0, 1, 2]
 
 
-def test_by_instance_the_partner_is_the_image_itself_moved() -> None:
-    data = images()
-    still = Image(pairing="instance", **STILL)  # type: ignore[arg-type]
-    shown = still.show(data, EVERY, batch_noise(len(EVERY)))
-    assert image_numbers(shown.real) == image_numbers(shown.image) == EVERY.tolist()
-    moved = Image(pairing="instance").show(data, EVERY, batch_noise(len(EVERY)))
-    assert not torch.allclose(moved.real, shown.real, atol=0.1)
-    assert not torch.allclose(moved.real, moved.image, atol=0.1)  # each in its own way
+def test_by_instance_both_images_are_the_same_one_transformed_twice() -> None:
+    plain = Image(pairing="instance", augment=NO_AUGMENT)
+    original = plain.choose_images(images(), ALL, batch_noise(20))
+    assert image_numbers(original.real) == image_numbers(original.condition_images) == ALL.tolist()
+    chosen = Image(pairing="instance").choose_images(images(), ALL, batch_noise(20))
+    assert not torch.allclose(chosen.real, original.real, atol=0.1)
+    assert not torch.allclose(chosen.real, chosen.condition_images, atol=0.1)
 
 
-def test_a_label_and_nothing_are_shown_with_the_image_itself() -> None:
-    for condition in (Label(), NoCondition()):
-        shown = condition.show(images(), EVERY, batch_noise(len(EVERY)))
-        assert image_numbers(shown.real) == EVERY.tolist()
-        assert torch.equal(shown.labels, EVERY % 4)
+@pytest.mark.parametrize("condition", [Label(), NoCondition()])
+def test_other_conditions_take_the_images_themselves(condition: Condition) -> None:
+    chosen = condition.choose_images(images(), ALL, batch_noise(20))
+    assert image_numbers(chosen.real) == ALL.tolist()
+    assert torch.equal(chosen.labels, ALL % 4)
 
 
-# -- data that cannot serve -----------------------------------------------------------------------
+# -- data without labels --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("condition", "advice"),
+    ("condition", "message"),
     [
         (Image(), r"condition\.pairing: class needs data with labels.*pairing=instance"),
         (Label(), r"condition\.kind: label needs data with labels.*pairing: instance"),
     ],
 )
-def test_data_without_labels_is_refused_with_a_way_out(condition: Condition, advice: str) -> None:
-    with pytest.raises(ConfigError, match=advice):
+def test_data_without_labels_is_refused_with_advice(condition: Condition, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         condition.check(labelled=False)
     condition.check(labelled=True)
 
 
 @pytest.mark.parametrize("condition", [NoCondition(), Image(pairing="instance")])
-def test_data_without_labels_serves_where_no_label_is_asked_for(condition: Condition) -> None:
+def test_data_without_labels_is_accepted_where_none_are_needed(condition: Condition) -> None:
     condition.check(labelled=False)
 
 
 # -- codes for classes, grids and noise -----------------------------------------------------------
 
 
-def encoder(shown: Tensor) -> Tensor:
-    """A code of width 2 that tells which image it is made of."""
-    numbers = torch.tensor(image_numbers(shown)).float()
+def number_encoder(inputs: Tensor) -> Tensor:
+    """A code (B, 2) that says which image it was made from."""
+    numbers = torch.tensor(image_numbers(inputs)).float()
     return torch.stack([numbers, torch.ones_like(numbers)], 1)
 
 
-def test_the_code_of_a_class_is_the_mean_of_its_images_on_the_sphere() -> None:
-    codes = Image(code_dim=2).class_codes(encoder, images())
+def label_encoder(labels: Tensor) -> Tensor:
+    """A code (B, 1) that is the label."""
+    return labels[:, None].float()
+
+
+def test_the_code_of_a_class_is_the_normalized_mean_of_its_images() -> None:
+    codes = Image(code_dim=2).class_codes(number_encoder, images())
     means = torch.tensor([[8.0, 1], [9, 1], [10, 1], [11, 1]])  # of 0, 4, 8, 12, 16 and so on
     torch.testing.assert_close(codes, means * (2 / means.square().sum(1, keepdim=True)).sqrt())
 
 
-def test_the_code_of_a_label_is_its_row() -> None:
-    rows: Callable[[Tensor], Tensor] = lambda labels: labels[:, None].float()  # noqa: E731
-    assert Label(code_dim=1).class_codes(rows, images()).tolist() == [[0], [1], [2], [3]]
+def test_with_labels_the_code_of_a_class_is_that_of_its_label() -> None:
+    assert Label(code_dim=1).class_codes(label_encoder, images()).tolist() == [[0], [1], [2], [3]]
 
 
-def test_typical_codes_come_from_all_over_the_training_data() -> None:
-    half = images(count=200)
-    pixels, labels = half.pixels.repeat(10, 1, 1, 1), torch.arange(2).repeat_interleave(1000)
+def test_training_codes_come_from_all_of_the_training_data() -> None:
+    pixels = images(count=200).pixels.repeat(10, 1, 1, 1)
+    labels = torch.arange(2).repeat_interleave(1000)
     data = Images(pixels, labels, ("a", "b"))  # sorted by class, as a folder is
-    codes = Label(code_dim=1).training_codes(lambda labels: labels[:, None].float(), data)
+    codes = Label(code_dim=1).training_codes(label_encoder, data)
     assert codes.mean().item() == pytest.approx(0.5, abs=0.1)
-    assert len(Image(code_dim=2).training_codes(encoder, data).unique(dim=0)) > 150
+    assert len(Image(code_dim=2).training_codes(number_encoder, data).unique(dim=0)) > 150
 
 
-def test_noise_is_a_typical_code_jittered() -> None:
-    typical = torch.tensor([[1.0, 1, 1, 1], [1, -1, 1, -1]])
-    exact = Label(code_dim=4, code_noise=0.0).noise(typical, 50, torch_rng(0))
-    assert {tuple(row) for row in exact.round(decimals=3).tolist()} == {
-        tuple(row) for row in typical.tolist()
-    }
-    jittered = Label(code_dim=4, code_noise=0.3).noise(typical, 50, torch_rng(0))
-    assert on_sphere(jittered)
-    assert len(jittered.unique(dim=0)) == 50
-    assert torch.equal(jittered, Label(code_dim=4, code_noise=0.3).noise(typical, 50, torch_rng(0)))
+def random_codes(**settings: Any) -> Tensor:
+    training_codes = torch.tensor([[1.0, 1, 1, 1], [1, -1, 1, -1]])
+    return Label(code_dim=4, **settings).random_codes(training_codes, 50, torch_rng(0))
 
 
-def test_grids_show_the_first_image_of_each_class() -> None:
-    assert image_numbers(Image().examples(images(), 3)) == [0, 1, 2]
-    assert image_numbers(Image().examples(images(classes=0), 5)) == [0, 1, 2, 3, 4]
-    assert Label().examples(images(), 10).tolist() == [0, 1, 2, 3]
-    assert NoCondition().examples(images(), 6).shape == (6, 0)
+def test_random_codes_are_training_codes_with_noise() -> None:
+    exact = random_codes(code_noise=0.0).round(decimals=3)
+    assert exact.unique(dim=0).tolist() == [[1, -1, 1, -1], [1, 1, 1, 1]]
+    noisy = random_codes(code_noise=0.3)
+    assert on_sphere(noisy)
+    assert len(noisy.unique(dim=0)) == 50
+    assert torch.equal(noisy, random_codes(code_noise=0.3))
 
 
-def test_codes_of_a_wrong_width_cannot_be_asked_for() -> None:
-    assert issubclass(Image, Coded)
+def test_grids_use_the_first_image_of_each_class() -> None:
+    assert image_numbers(Image().example_inputs(images(), 3)) == [0, 1, 2]
+    assert image_numbers(Image().example_inputs(images(classes=0), 5)) == [0, 1, 2, 3, 4]
+    assert Label().example_inputs(images(), 10).tolist() == [0, 1, 2, 3]
+    assert NoCondition().example_inputs(images(), 6).shape == (6, 0)
+
+
+def test_a_condition_with_codes_of_length_0_is_refused() -> None:
     with pytest.raises(ValueError, match="greater than 0"):
         Image(code_dim=0)
