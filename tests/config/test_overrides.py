@@ -4,7 +4,9 @@ import pytest
 
 from genctl.common.registry import kinds
 from genctl.config import config as configs
+from genctl.config import yaml_reader
 from genctl.config.config import Config
+from genctl.config.overrides import apply_overrides
 from tests.config.problems import problems_of
 
 DIGITS = "data: {kind: digits}"
@@ -48,9 +50,9 @@ def test_a_whole_mapping_replaces_the_old_one() -> None:
 
 
 def test_the_text_of_the_file_is_not_changed_by_overrides() -> None:
-    document = configs.yaml_reader.parse(IMAGE, "file.yaml")
+    document = yaml_reader.parse(IMAGE, "file.yaml")
     before = repr(document)
-    configs.apply_overrides(document, ["condition.augment.degrees=5", "data.kind=mnist"], Config)
+    apply_overrides(document, ["condition.augment.degrees=5", "data.kind=mnist"], Config)
     assert repr(document) == before
 
 
