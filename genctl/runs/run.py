@@ -141,7 +141,7 @@ class Run:
     def sync_metrics(self) -> None:
         """Make every line so far last: a checkpoint that follows will not have them made again."""
         if self.metrics.exists():
-            files.sync_lines(self.metrics)
+            files.sync(self.metrics)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Every whole line of metrics.jsonl that is one of ours."""

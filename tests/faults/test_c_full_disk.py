@@ -1,15 +1,16 @@
 """Full disks: earlier files stay as they were, and once there is room the run resumes."""
 
 import errno
+import io
 import os
 import re
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 from tensorboard.summary.writer.record_writer import RecordWriter
@@ -56,22 +57,18 @@ def require_full(done: Completed, name: str, why: str = NO_SPACE) -> None:
 def full_while_writing(name: str) -> Fault:
     """The disk is full after 1,000 bytes of the file called ``name``."""
 
-    class Narrow:
-        """A file that takes 1,000 bytes."""
-
-        def __init__(self, file: IO[bytes]) -> None:
-            self.file = file
-
-        def write(self, content: bytes) -> None:
-            self.file.write(content[:1000])
-            self.file.flush()
+    class Narrow(io.FileIO):
+        def write(self, content: Any) -> int:
+            super().write(content[:1000])
             fail()
+            return 0
 
     def prepare() -> None:
-        replace = files._replace
+        replace, fdopen = files._replace, os.fdopen
 
-        def narrow(path: Path, write: Callable[[Any], object]) -> None:
-            replace(path, (lambda file: write(Narrow(file))) if name in path.name else write)
+        def narrow(path: Path, content: bytes) -> None:
+            os.fdopen = Narrow if name in path.name else fdopen  # type: ignore[assignment]
+            replace(path, content)
 
         files._replace = narrow
 

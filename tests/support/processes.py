@@ -245,9 +245,9 @@ def disk_full_for(name: str) -> Fault:
         writing = [""]
         replace = files._replace
 
-        def noted(path: Path, write: Any) -> None:
+        def noted(path: Path, content: bytes) -> None:
             writing.append(path.name)
-            replace(path, write)
+            replace(path, content)
 
         files._replace, os.fsync = noted, full
 
