@@ -162,7 +162,7 @@ def test_a_resumed_run_skips_cut_checkpoints(interrupted: Path, uninterrupted_ru
         newest.with_name(f"{10**8 + number:09d}.safetensors").write_bytes(content)
     done = run_training(interrupted.parent.parent)
     assert done.code == 0, done.err
-    assert done.err.count("going on from the checkpoint before it") == len(cuts)
+    assert done.err.count("continuing from the checkpoint before it") == len(cuts)
     assert differing_parts(outcome(interrupted), outcome(uninterrupted_run)) == []
     assert list(interrupted.rglob(f"{PREFIX}*")) == []
 

@@ -37,7 +37,9 @@ CHANGES: dict[str, Change] = {
     ),
     "larger images": lambda found, metadata: metadata["config"]["data"].update(image_size=256),
     "no preprocessing": lambda found, metadata: metadata.pop("preprocessing"),
-    "huge preprocessing": lambda found, metadata: metadata["preprocessing"].update(extent=1e-9),
+    "huge preprocessing": lambda found, metadata: metadata["preprocessing"].update(
+        content_size=1e-9
+    ),
     "odd preprocessing": lambda found, metadata: metadata["preprocessing"].update(background=1000),
 }
 

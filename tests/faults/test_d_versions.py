@@ -116,7 +116,7 @@ def test_a_damaged_newest_checkpoint_is_renamed_and_the_one_before_used(
     assert done.code == 0
     (warning,) = [line for line in done.err.splitlines() if line.startswith("genctl: warning: ")]
     assert f"cannot use {newest.relative_to(tmp_path)}: truncated" in warning
-    assert f"kept as {newest.stem}.damaged, going on from the checkpoint before it" in warning
+    assert f"kept as {newest.stem}.damaged, continuing from the checkpoint before it" in warning
     assert "from 256 images" in done.err
     assert newest.with_suffix(".damaged").read_bytes() == damaged
     assert differing_parts(outcome(run), outcome(uninterrupted_run)) == []

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from genctl.training.outputs import RunOutputs
 from genctl.training.trainer import Trainer
 from tests.conftest import REPOSITORY, Completed
 from tests.faults.refusal import changed, contents, require_finite_files
@@ -59,7 +60,7 @@ def at_first_step() -> None:
 
 
 def in_a_save() -> None:
-    Trainer.save_samples = out_of_memory  # type: ignore[method-assign]
+    RunOutputs.save_samples = out_of_memory  # type: ignore[method-assign]
 
 
 MOMENTS: dict[str, tuple[Fault, list[str]]] = {

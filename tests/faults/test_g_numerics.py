@@ -34,7 +34,7 @@ NAN = float("nan")
 
 def nan_in_the_loss(_: Trainer) -> None:
     NonSaturating.generator_terms = (  # type: ignore[method-assign]
-        lambda self, score, real, fake, batch: {"fake": fake.mean() * NAN}
+        lambda self, critic, real, fake: {"fake": fake.mean() * NAN}
     )
 
 
@@ -51,14 +51,14 @@ def nan_in_one_gradient(_: Trainer) -> None:
 
 def nan_in_one_image(trainer: Trainer) -> None:
     batches = trainer.engine.step.batches
-    compose = batches.compose
+    assemble = batches.assemble
 
     def poisoned(*words: Any) -> Any:
-        made = compose(*words)
-        made.real[0, 0, 0, 0] = NAN
-        return made
+        batch = assemble(*words)
+        batch.real[0, 0, 0, 0] = NAN
+        return batch
 
-    batches.compose = poisoned  # type: ignore[method-assign]
+    batches.assemble = poisoned  # type: ignore[method-assign]
 
 
 def infinity_in_a_weight(trainer: Trainer) -> None:
@@ -67,7 +67,7 @@ def infinity_in_a_weight(trainer: Trainer) -> None:
 
 
 def nan_in_the_ema(trainer: Trainer) -> None:
-    weight = next(trainer.averaged.parameters()).data
+    weight = next(trainer.state.ema.model.parameters()).data
     weight[(0,) * weight.ndim] = NAN
 
 
@@ -85,14 +85,15 @@ def test_a_run_that_diverges_keeps_its_last_good_checkpoint_and_is_not_tried_aga
     assert done.code == done.json["exit_code"] == 3
     assert done.json["status"] == "diverged"
     (line,) = [line for line in done.err.splitlines() if "genctl: error:" in line]
-    assert re.search("diverged: .+ became infinite or not a number", line)
+    assert re.search("diverged: .+ became infinite or NaN", line)
     run = tmp_path / RUN
     require_finite_files(run)
     assert checkpointed_images(run) == ["128", "256"]
     before = contents(run)
     again = run_training(tmp_path)
     assert again.code == 3
-    assert "would again; change its settings, or start it anew with --fresh" in again.err
+    assert "would again; change its settings" in again.err
+    assert "--fresh" in again.err
     assert [name for name in changed(before, run) if "/." not in name] == []
     (run / "result.json").unlink()  # deleting the result allows the run to resume
     assert run_training(tmp_path).code == 0
@@ -105,7 +106,7 @@ def test_a_huge_learning_rate_diverges_with_every_objective(objective: str, tmp_
     far = ("--set", "optimizer.learning_rate=1e20", "--set", f"objective.kind={objective}")
     done = run_training(tmp_path, *far)
     assert done.code == 3, done.err
-    assert "became infinite or not a number" in done.err
+    assert "became infinite or NaN" in done.err
     require_finite_files(tmp_path / RUN)
     assert run_training(tmp_path, *far).code == 3
 
