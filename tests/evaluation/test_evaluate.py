@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 
 from genctl.data.digits import Digits
-from genctl.evaluation import lessons
-from genctl.evaluation.evaluate import Question, evaluate
+from genctl.evaluation.evaluate import EvaluationOptions, evaluate_model
 from genctl.model import Model
 from genctl.runs import model_file
 from tests.conftest import RunGenctl
-from tests.support.painters import Copyist, Mirror, unconditional
+from tests.support.fake_models import CopyingModel, IdentityModel, unconditional
+from tests.support.quick_judges import quick_judges
 from tests.support.recorder import Recorder
 
 CPU = torch.device("cpu")
@@ -31,27 +31,25 @@ PROBED = {"linear_probe", "nearest_neighbours"}
 
 @pytest.fixture(autouse=True, scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One judge for all tests, trained in seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENCTL_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(lessons, "EPOCHS", 1)
-        patch.setattr(lessons, "MIN_LOOKS", 8_000)
+    """A cache for the judges of all tests."""
+    with quick_judges(tmp_path_factory.mktemp("cache")):
         yield
 
 
 @pytest.fixture
 def run(tiny_run: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny run that may be written to."""
+    """A copy of the tiny run that tests may write to."""
+    copy = tmp_path / "runs" / "tiny"
+    copy.mkdir(parents=True)
     for name in ("config.yaml", "model.safetensors"):
-        (tmp_path / "runs" / "tiny").mkdir(parents=True, exist_ok=True)
-        shutil.copy(tiny_run / name, tmp_path / "runs" / "tiny" / name)
-    return tmp_path / "runs" / "tiny"
+        shutil.copy(tiny_run / name, copy / name)
+    return copy
 
 
 # -- the command ----------------------------------------------------------------------------------
 
 
-def test_a_run_is_measured_beside_real_images(genctl: RunGenctl, run: Path) -> None:
+def test_run_is_scored_next_to_real_images(genctl: RunGenctl, run: Path) -> None:
     done = genctl("evaluate", "--json", "--seeds", 2)
     result = done.json
     assert done.code == 0
@@ -71,7 +69,7 @@ def test_a_run_is_measured_beside_real_images(genctl: RunGenctl, run: Path) -> N
     assert json.loads((run / "evaluation.json").read_text()) == result
 
 
-def test_without_json_the_table_is_the_answer(genctl: RunGenctl, run: Path) -> None:
+def test_without_json_stdout_is_the_table(genctl: RunGenctl, run: Path) -> None:
     done = genctl("evaluate", "--run", "tiny", "--seeds", 1, "--n", 100, "--quiet")
     lines = done.out.splitlines()
     assert lines[0] == "runs/tiny: 100 samples against train images"
@@ -83,7 +81,7 @@ def test_without_json_the_table_is_the_answer(genctl: RunGenctl, run: Path) -> N
     assert "training" not in done.err
 
 
-def test_a_model_file_alone_is_measured_and_nothing_is_kept(
+def test_model_file_without_a_run_is_scored_and_nothing_is_written(
     genctl: RunGenctl, run: Path, tmp_path: Path
 ) -> None:
     shutil.copy(run / "model.safetensors", tmp_path / "alone.safetensors")
@@ -92,7 +90,7 @@ def test_a_model_file_alone_is_measured_and_nothing_is_kept(
     assert not list(tmp_path.glob("evaluation.json"))
 
 
-def test_samples_can_be_held_against_the_test_images(genctl: RunGenctl, run: Path) -> None:
+def test_samples_can_be_compared_with_test_images(genctl: RunGenctl, run: Path) -> None:
     arguments = ("evaluate", "--seeds", 1, "--n", 60, "--json", "--quiet", "--against")
     test, train = (genctl(*arguments, split).json for split in ("test", "train"))
     assert test["against"] == "test"
@@ -100,12 +98,18 @@ def test_samples_can_be_held_against_the_test_images(genctl: RunGenctl, run: Pat
     assert test["scores"]["agreement"] == train["scores"]["agreement"]
 
 
-def test_cas_examines_a_classifier_that_saw_samples_alone(genctl: RunGenctl, run: Path) -> None:
+def test_more_samples_than_test_images_give_a_warning(genctl: RunGenctl, run: Path) -> None:
+    done = genctl("evaluate", "--seeds", 1, "--n", 301, "--json", "--quiet")
+    assert done.json["n"] == 301
+    assert "only 300 real test images are available for 301 samples, so FID is biased" in done.err
+
+
+def test_cas_is_that_of_a_classifier_trained_on_samples(genctl: RunGenctl, run: Path) -> None:
     result = genctl("evaluate", "--seeds", 1, "--n", 50, "--cas", "--json", "--quiet").json
     assert 0.2 < result["scores"]["cas"] <= result["real"]["cas"] == result["judge"]["accuracy"]
 
 
-def test_inception_without_weights_says_where_they_belong(
+def test_missing_inception_weights_are_named_with_their_place(
     genctl: RunGenctl, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
@@ -115,7 +119,7 @@ def test_inception_without_weights_says_where_they_belong(
     assert f"cannot find {weights}" in done.err
 
 
-def test_a_pickle_in_place_of_weights_is_refused(
+def test_inception_weights_that_hold_other_objects_are_refused(
     genctl: RunGenctl, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -126,42 +130,42 @@ def test_a_pickle_in_place_of_weights_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "code", "message"),
     [
-        (["--n", "5"], 2, "--n 5: the 5 nearest neighbours need at least 6"),
+        (["--n", "5"], 2, "--n 5: 5 nearest neighbours need at least 6"),
         (["--run", "nothing"], 66, "cannot find --run nothing"),
         (["--device", "tpu"], 2, "--device tpu: not a device"),
         (["--against", "valid"], 2, "--against"),
     ],
 )
-def test_what_cannot_be_is_told(
-    genctl: RunGenctl, run: Path, arguments: list[str], code: int, words: str
+def test_wrong_options_are_refused(
+    genctl: RunGenctl, run: Path, arguments: list[str], code: int, message: str
 ) -> None:
     done = genctl("evaluate", *arguments)
     assert done.code == code
-    assert words in done.err
+    assert message in done.err
 
 
 @pytest.mark.parametrize("kind", ["label", "none"])
-def test_models_of_other_conditions_are_measured_too(genctl: RunGenctl, kind: str) -> None:
+def test_models_of_other_conditions_are_scored(genctl: RunGenctl, kind: str) -> None:
     short = ("--set", "training.images=64", "--set", f"condition.kind={kind}", "--quiet")
     assert genctl("train", "--config", "tiny", "--name", kind, *short).code == 0
     scores = genctl("evaluate", "--n", 60, "--seeds", 1, "--json", "--quiet").json["scores"]
     assert scores.keys() == (COMPARED if kind == "label" else COMPARED - {"agreement"})
     with_cas = genctl("evaluate", "--n", 60, "--seeds", 1, "--cas", "--json", "--quiet")
     assert with_cas.code == (0 if kind == "label" else 2)
-    assert ("cannot be asked for a class" in with_cas.err) == (kind == "none")
+    assert ("is unconditional" in with_cas.err) == (kind == "none")
 
 
-def test_images_without_classes_cannot_be_judged(genctl: RunGenctl, tmp_path: Path) -> None:
+def test_data_without_classes_cannot_be_evaluated(genctl: RunGenctl, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(100):
         Image.new("L", (16, 16), 2 * number).save(folder / f"{number}.png")
-    settings = ("data.kind=folder", f"data.root={folder}", "data.image_size=16")
-    settings += ("training.images=64", "condition.kind=none")
+    settings = ["data.kind=folder", f"data.root={folder}", "data.image_size=16"]
+    settings += ["training.images=64", "condition.kind=none"]
     sets = [word for setting in settings for word in ("--set", setting)]
-    assert genctl("train", "--config", "tiny", "--name", "nameless", *sets, "--quiet").code == 0
+    assert genctl("train", "--config", "tiny", "--name", "unlabelled", *sets, "--quiet").code == 0
     done = genctl("evaluate", "--quiet")
     assert done.code == 2
     assert "cannot train a judge: the images have no classes" in done.err
@@ -170,8 +174,18 @@ def test_images_without_classes_cannot_be_judged(genctl: RunGenctl, tmp_path: Pa
 # -- models whose scores are known ----------------------------------------------------------------
 
 
-def test_a_mirror_scores_as_real_images_and_is_told_that_it_ignores_z(run: Path) -> None:
-    result = _evaluate(run, Mirror())
+def scores_of(run: Path, model: Model) -> dict[str, Any]:
+    """The result for ``model`` in place of the run's own."""
+    trained = model_file.read(run / "model.safetensors", CPU)
+    config = trained.metadata.config.model_copy(update={"condition": model.condition})
+    trained = replace(trained, metadata=replace(trained.metadata, config=config), model=model)
+    return evaluate_model(trained, EvaluationOptions(seeds=1), CPU, Recorder())
+
+
+def test_model_that_returns_its_conditions_scores_like_real_images_without_diversity(
+    run: Path,
+) -> None:
+    result = scores_of(run, IdentityModel())
     scores, real = result["scores"], result["real"]
     for name in ("fid", "precision", "recall", "density", "coverage", "agreement", "copies"):
         assert scores[name] == pytest.approx(real[name]), name
@@ -179,11 +193,11 @@ def test_a_mirror_scores_as_real_images_and_is_told_that_it_ignores_z(run: Path)
     assert [text.partition(":")[0] for text in result["warnings"]] == ["z is ignored"]
 
 
-def test_a_copyist_is_diverse_but_deaf_and_copies(run: Path) -> None:
-    result = _evaluate(run, Copyist(Digits(image_size=16).load("train")))
+def test_copies_of_random_training_images_are_diverse_and_ignore_the_condition(run: Path) -> None:
+    result = scores_of(run, CopyingModel(Digits(image_size=16).load("train")))
     assert result["scores"]["copies"] > 0.95
     assert result["scores"]["agreement"] == pytest.approx(0.1, abs=0.05)
-    # Any digit at all, where the real ones are of one class.
+    # The samples are of all classes, the real images they are compared with of one.
     assert result["scores"]["diversity"] > 1.2
     assert result["real"]["diversity"] == pytest.approx(1, abs=0.1)
     assert [text.partition(":")[0] for text in result["warnings"]] == [
@@ -192,22 +206,13 @@ def test_a_copyist_is_diverse_but_deaf_and_copies(run: Path) -> None:
     ]
 
 
-def test_an_unconditional_model_that_never_draws_a_3_or_an_8_is_told(run: Path) -> None:
-    data = Digits(image_size=16).load("train")
-    kept = (data.labels != 3) & (data.labels != 8)
-    result = _evaluate(
-        run, unconditional(replace(data, pixels=data.pixels[kept], labels=data.labels[kept]))
-    )
+def test_missing_digits_of_an_unconditional_model_are_named(run: Path) -> None:
+    images = Digits(image_size=16).load("train")
+    kept = (images.labels != 3) & (images.labels != 8)
+    subset = replace(images, pixels=images.pixels[kept], labels=images.labels[kept])
+    result = scores_of(run, unconditional(subset))
     assert "agreement" not in result["scores"]
     assert not PROBED & result["scores"].keys()
     assert result["scores"]["diversity"] == pytest.approx(1, abs=0.1)
     assert "digits missing: 3, 8" in result["warnings"]
     assert result["per_class"]["3"]["scores"]["share"] < 0.025
-
-
-def _evaluate(run: Path, model: Model) -> dict[str, Any]:
-    """The scores of another model in place of the one that was trained."""
-    trained = model_file.read(run / "model.safetensors", CPU)
-    config = trained.metadata.config.model_copy(update={"condition": model.condition})
-    trained = replace(trained, metadata=replace(trained.metadata, config=config), model=model)
-    return evaluate(trained, Question(seeds=1), CPU, Recorder())

@@ -1,4 +1,4 @@
-"""The Fréchet distance, held against hand-computed values and another way to compute it."""
+"""The Fréchet distance, compared with hand-computed values and scipy's matrix square root."""
 
 import numpy as np
 import pytest
@@ -6,51 +6,53 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from genctl.evaluation.fid import Gaussian, frechet_distance, gaussian
+from genctl.evaluation.fid import Gaussian, fit_gaussian, frechet_distance
 
 
-def test_shifted_gaussians_are_their_shift_squared_apart() -> None:
-    one = Gaussian(torch.zeros(3).double(), torch.eye(3).double())
-    other = Gaussian(torch.tensor([3.0, 4.0, 0.0]).double(), torch.eye(3).double())
-    assert frechet_distance(one, other) == pytest.approx(25, abs=1e-12)
+def random_features(count: int, dim: int, seed: int) -> Tensor:
+    rng = torch.Generator().manual_seed(seed)
+    mixing = torch.randn(dim, dim, generator=rng).double()
+    return torch.randn(count, dim, generator=rng).double() @ mixing
 
 
-def test_on_the_diagonal_the_standard_deviations_are_compared() -> None:
-    one = Gaussian(torch.zeros(2).double(), torch.diag(torch.tensor([1.0, 4.0])).double())
-    other = Gaussian(torch.zeros(2).double(), torch.diag(torch.tensor([9.0, 25.0])).double())
+def test_distance_of_shifted_gaussians_is_the_squared_shift() -> None:
+    first = Gaussian(torch.zeros(3).double(), torch.eye(3).double())
+    second = Gaussian(torch.tensor([3.0, 4.0, 0.0]).double(), torch.eye(3).double())
+    assert frechet_distance(first, second) == pytest.approx(25, abs=1e-12)
+
+
+def test_diagonal_covariances_are_compared_by_standard_deviation() -> None:
+    first = Gaussian(torch.zeros(2).double(), torch.diag(torch.tensor([1.0, 4.0])).double())
+    second = Gaussian(torch.zeros(2).double(), torch.diag(torch.tensor([9.0, 25.0])).double())
     # (1 - 3)² + (2 - 5)²
-    assert frechet_distance(one, other) == pytest.approx(13, abs=1e-12)
+    assert frechet_distance(first, second) == pytest.approx(13, abs=1e-12)
 
 
-def test_a_cloud_is_at_distance_zero_from_itself() -> None:
-    cloud = gaussian(torch.randn(50, 8, generator=torch.Generator().manual_seed(0)))
-    assert frechet_distance(cloud, cloud) == pytest.approx(0, abs=1e-10)
+def test_distance_of_equal_gaussians_is_zero() -> None:
+    gaussian = fit_gaussian(random_features(50, 8, seed=0))
+    assert frechet_distance(gaussian, gaussian) == pytest.approx(0, abs=1e-10)
 
 
-def test_mean_and_covariance_are_numpys() -> None:
-    features = _cloud(40, 6, seed=1)
-    found = gaussian(features)
-    assert np.allclose(found.mean, features.numpy().mean(axis=0))
-    assert np.allclose(found.covariance, np.cov(features.numpy(), rowvar=False))
+def test_mean_and_covariance_are_those_of_numpy() -> None:
+    features = random_features(40, 6, seed=1)
+    gaussian = fit_gaussian(features)
+    assert np.allclose(gaussian.mean, features.numpy().mean(axis=0))
+    assert np.allclose(gaussian.covariance, np.cov(features.numpy(), rowvar=False))
 
 
 @pytest.mark.parametrize("count", [400, 20])  # with 20 the covariances are singular
-def test_the_textbook_formula_with_scipys_square_root_agrees(count: int) -> None:
-    one, other = _cloud(count, 32, seed=2), _cloud(count, 32, seed=3) * 1.5 + 0.3
-    expected = _textbook(one.numpy(), other.numpy())
-    assert frechet_distance(gaussian(one), gaussian(other)) == pytest.approx(expected, rel=1e-5)
+def test_distance_is_that_of_the_formula_with_scipys_square_root(count: int) -> None:
+    first = random_features(count, 32, seed=2)
+    second = random_features(count, 32, seed=3) * 1.5 + 0.3
+    expected = reference_distance(first.numpy(), second.numpy())
+    found = frechet_distance(fit_gaussian(first), fit_gaussian(second))
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
-def _cloud(count: int, width: int, seed: int) -> Tensor:
-    random = torch.Generator().manual_seed(seed)
-    mix = torch.randn(width, width, generator=random).double()
-    return torch.randn(count, width, generator=random).double() @ mix
-
-
-def _textbook(one: np.ndarray, other: np.ndarray) -> float:
-    c1, c2 = np.cov(one, rowvar=False), np.cov(other, rowvar=False)
-    # A little on the diagonal, as pytorch-fid does, since sqrtm cannot take a singular matrix.
-    little = np.eye(len(c1)) * 1e-9
-    root = scipy.linalg.sqrtm((c1 + little) @ (c2 + little)).real
-    shift = np.square(one.mean(axis=0) - other.mean(axis=0)).sum()
+def reference_distance(first: np.ndarray, second: np.ndarray) -> float:
+    c1, c2 = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+    # sqrtm cannot take a singular matrix, so add a little to the diagonal, as pytorch-fid does.
+    offset = np.eye(len(c1)) * 1e-9
+    root = scipy.linalg.sqrtm((c1 + offset) @ (c2 + offset)).real
+    shift = np.square(first.mean(axis=0) - second.mean(axis=0)).sum()
     return float(shift + np.trace(c1 + c2 - 2 * root))

@@ -1,20 +1,25 @@
-"""A reporter that remembers what it was told."""
+"""A reporter that records its messages."""
+
+from genctl.common.reporting import TrainingProgress
 
 
 class Recorder:
-    """Keeps what was said and warned of, and how far each stage of the work has come."""
+    """Records messages, warnings, and the share of each task that is done."""
 
     def __init__(self) -> None:
-        self.said: list[str] = []
-        self.warned: list[str] = []
-        self.done: dict[str, float] = {}
+        self.messages: list[str] = []
+        self.warnings: list[str] = []
+        self.shares: dict[str, float] = {}
 
     def info(self, text: str) -> None:
-        self.said.append(text)
+        self.messages.append(text)
 
     def warn(self, text: str) -> None:
-        self.warned.append(text)
+        self.warnings.append(text)
 
-    def progress(self, doing: str, share: float) -> None:
-        assert share >= self.done.get(doing, 0.0)
-        self.done[doing] = share
+    def progress(self, task: str, share: float) -> None:
+        assert share >= self.shares.get(task, 0.0)
+        self.shares[task] = share
+
+    def training(self, progress: TrainingProgress) -> None:
+        self.progress("training", progress.share)
