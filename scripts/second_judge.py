@@ -1,11 +1,11 @@
-"""Score runs on MNIST by a classifier that shares nothing with genctl's own judge.
+"""Score runs on MNIST by a classifier that shares nothing with genctl's judge.
 
     python scripts/second_judge.py --run runs/c300 --weights second_judge.safetensors
 
-Another architecture, optimizer, augmentation and seed, and formulas of its own, so that nothing is
-measured in the very eyes that it was made for. It trains in minutes where WEIGHTS are missing. One
-sample for each of the 10,000 held-out digits; features are scaled so that the FID of those digits
-themselves, against the 60,000 of training, is .025.
+Architecture, optimizer, augmentation, seed and formulas are all different, so that a run tuned on
+the judge's scores is measured independently. The classifier is trained in minutes if WEIGHTS do not
+exist. One sample for each of the 10,000 test digits; features are scaled so that the FID of the
+test digits themselves, against the 60,000 training digits, is .025.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from genctl.inference import sampling
 from genctl.model import Model
 from genctl.runs import model_file
 
-EPOCHS, BATCH, RATE = 6, 100, 0.05
+EPOCHS, BATCH_SIZE, LEARNING_RATE = 6, 100, 0.05
 REAL_FID = 0.025
 NEIGHBOURS = 5
-SHOWN, EACH = 200, 10  # conditions and samples of each that diversity is taken from
+CONDITIONS, SAMPLES_PER_CONDITION = 200, 10  # for diversity
 
 
 class LeNet(nn.Module):
-    """LeCun et al. 1998, wider, with batch normalisation."""
+    """LeCun et al. 1998, wider, with batch normalization."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,17 +49,19 @@ class LeNet(nn.Module):
 
 
 def train(pixels: Tensor, labels: Tensor) -> LeNet:
-    """Stochastic gradients on digits that are pushed about and partly covered."""
+    """SGD on digits that are shifted and partly erased."""
     torch.manual_seed(20_221)
     network = LeNet().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(network.parameters(), RATE, 0.9, weight_decay=5e-4, nesterov=True)
-    steps = EPOCHS * len(pixels) // BATCH
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps, pct_start=0.2)
+    optimizer = torch.optim.SGD(
+        network.parameters(), LEARNING_RATE, 0.9, weight_decay=5e-4, nesterov=True
+    )
+    steps = EPOCHS * len(pixels) // BATCH_SIZE
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, steps, pct_start=0.2)
     for epoch in range(EPOCHS):
-        for index in torch.randperm(len(pixels)).split(BATCH):
+        for index in torch.randperm(len(pixels)).split(BATCH_SIZE):
             across, down, x, y = torch.randint(-2, 3, (4,)).tolist()
             batch = pixels[index].roll((down, across), (2, 3))
-            if epoch < EPOCHS - 1:  # the last sees whole digits
+            if epoch < EPOCHS - 1:  # nothing is erased in the last epoch
                 batch[..., 14 + 4 * y : 18 + 4 * y, 14 + 4 * x : 18 + 4 * x] = 0
             loss = nn.functional.cross_entropy(network(batch)[1], labels[index])
             optimizer.zero_grad()
@@ -71,59 +73,59 @@ def train(pixels: Tensor, labels: Tensor) -> LeNet:
 
 
 @torch.inference_mode()
-def look(network: LeNet, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Features (N, 84) and classes (N,)."""
-    seen = [network(lane) for lane in pixels.split(1000)]
-    features = torch.cat([features for features, _ in seen]).double()
-    return features, torch.cat([logits for _, logits in seen]).argmax(dim=1)
+def classify(network: LeNet, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Features (N, 84) float64 and predicted classes (N,)."""
+    outputs = [network(batch) for batch in pixels.split(1000)]
+    features = torch.cat([features for features, _ in outputs]).double()
+    return features, torch.cat([logits for _, logits in outputs]).argmax(dim=1)
 
 
-def fid(one: Tensor, other: Tensor) -> float:
-    """|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½)."""
-    first, second = torch.cov(one.T), torch.cov(other.T)
-    root = torch.linalg.eigvals(first @ second).real.clamp(min=0).sqrt().sum()
-    shift = (one.mean(dim=0) - other.mean(dim=0)).square().sum()
-    return float(shift + first.trace() + second.trace() - 2 * root)
+def fid(first: Tensor, second: Tensor) -> float:
+    """|m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½) of features (N, d)."""
+    c1, c2 = torch.cov(first.T), torch.cov(second.T)
+    root = torch.linalg.eigvals(c1 @ c2).real.clamp(min=0).sqrt().sum()
+    shift = (first.mean(dim=0) - second.mean(dim=0)).square().sum()
+    return float(shift + c1.trace() + c2.trace() - 2 * root)
 
 
-def neighbours(real: Tensor, fake: Tensor) -> dict[str, float]:
+def neighbour_scores(real: Tensor, fake: Tensor) -> dict[str, float]:
     """Precision, recall and coverage with the balls to the fifth neighbour."""
     between = torch.cdist(real, fake)
-    balls, fake_balls = (torch.cdist(own, own).sort().values[:, NEIGHBOURS] for own in (real, fake))
-    inside = between < balls[:, None]
+    radii, fake_radii = (torch.cdist(x, x).sort().values[:, NEIGHBOURS] for x in (real, fake))
+    inside = between < radii[:, None]
     return {
         "precision": float(inside.any(dim=0).double().mean()),
-        "recall": float((between < fake_balls).any(dim=1).double().mean()),
+        "recall": float((between < fake_radii).any(dim=1).double().mean()),
         "coverage": float(inside.any(dim=1).double().mean()),
     }
 
 
-def spread(features: Tensor) -> Tensor:
-    """The mean distance between two of them."""
+def mean_distance(features: Tensor) -> Tensor:
+    """The mean distance between two different rows of features (N, d)."""
     return torch.pdist(features).mean()
 
 
-def draw(model: Model, digits: Images, count: int, each: int = 1) -> Tensor:
-    """Pixels (count * each, 1, 32, 32), ``each`` for the first digits in turn; every z another.
+def sample(model: Model, digits: Images, count: int, per_image: int = 1) -> Tensor:
+    """Pixels (count * per_image, 1, 32, 32) for the first ``count`` digits, each with its own z.
 
-    ``genctl sample`` would draw every row of a sheet with the same z.
+    ``genctl sample`` would use the same z for every condition.
     """
     codes = sampling.encode(model, model.condition.encoder_inputs(digits, torch.arange(count)))
-    z = sampling.sample_z(0, 0, count * each, model.z_dim)
-    return sampling.generate(model, z, codes.repeat_interleave(each, dim=0))
+    z = sampling.sample_z(0, 0, count * per_image, model.z_dim)
+    return sampling.generate(model, z, codes.repeat_interleave(per_image, dim=0))
 
 
-def judge(weights: Path, known: Images, new: Images) -> LeNet:
-    """The network from a file, trained first where there is none."""
+def load_classifier(weights: Path, train_images: Images, test_images: Images) -> LeNet:
+    """Read the classifier, or train it and write its weights."""
     network = LeNet()
     if weights.exists():
         network.load_state_dict(load_file(weights))
     else:
-        network = train(known.pixels, known.labels)
+        network = train(train_images.pixels, train_images.labels)
         save_file({k: v.contiguous() for k, v in network.state_dict().items()}, weights)
     network.eval()
-    right = (look(network, new.pixels)[1] == new.labels).double().mean()
-    print(f"it names {right:.2%} of {len(new):,} held-out digits", file=sys.stderr)
+    correct = classify(network, test_images.pixels)[1] == test_images.labels
+    print(f"accuracy: {correct.double().mean():.2%} of {len(correct):,}", file=sys.stderr)
     return network
 
 
@@ -134,31 +136,36 @@ def main() -> None:
     parser.add_argument("--run", action="append", type=Path, default=[], help="repeatable")
     parser.add_argument("--weights", type=Path, required=True)
     options = parser.parse_args()
-    known, new = Mnist().load("train"), Mnist().load("test")
-    network = judge(options.weights, known, new)
-    training, (real, named) = look(network, known.pixels)[0], look(network, new.pixels)
+    train_images, test_images = Mnist().load("train"), Mnist().load("test")
+    labels = test_images.labels
+    network = load_classifier(options.weights, train_images, test_images)
+    training = classify(network, train_images.pixels)[0]
+    real, predicted = classify(network, test_images.pixels)
     scale = (REAL_FID / fid(training, real)) ** 0.5
-    some = training[torch.randperm(len(training), generator=torch.Generator().manual_seed(0))]
-    some = some[: len(new)]
-    spreads = torch.stack([spread(training[known.labels == label][:1000]) for label in range(10)])
+    order = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))
+    subset = training[order[: len(test_images)]]
+    by_class = [training[train_images.labels == label][:1000] for label in range(10)]
+    spreads = torch.stack([mean_distance(features) for features in by_class])
 
-    def closeness(features: Tensor) -> dict[str, float]:
-        return {"fid": fid(scale * training, scale * features), **neighbours(some, features)}
+    def compare(features: Tensor) -> dict[str, float]:
+        distance = fid(scale * training, scale * features)
+        return {"fid": distance, **neighbour_scores(subset, features)}
 
-    agreement = float((named == new.labels).double().mean())
-    rows = {"real digits": {**closeness(real), "agreement": agreement}}
+    agreement = float((predicted == labels).double().mean())
+    rows = {"real digits": {**compare(real), "agreement": agreement}}
     for path in options.run:
         model = model_file.read(path / "model.safetensors", torch.device("cpu")).model
-        features, named = look(network, draw(model, new, len(new)))
-        found = closeness(features)
+        features, predicted = classify(network, sample(model, test_images, len(test_images)))
+        scores = compare(features)
         if model.condition.code_dim:
-            found["agreement"] = float((named == new.labels).double().mean())
-            groups = look(network, draw(model, new, SHOWN, EACH))[0].split(EACH)
-            own = torch.stack([spread(group) for group in groups])
-            found["diversity"] = float((own / spreads[new.labels[:SHOWN]]).mean())
-        rows[str(path)] = found
-    for name, found in rows.items():
-        print(json.dumps({"run": name} | {key: round(value, 4) for key, value in found.items()}))
+            scores["agreement"] = float((predicted == labels).double().mean())
+            pixels = sample(model, test_images, CONDITIONS, SAMPLES_PER_CONDITION)
+            groups = classify(network, pixels)[0].split(SAMPLES_PER_CONDITION)
+            own = torch.stack([mean_distance(group) for group in groups])
+            scores["diversity"] = float((own / spreads[labels[:CONDITIONS]]).mean())
+        rows[str(path)] = scores
+    for name, scores in rows.items():
+        print(json.dumps({"run": name} | {key: round(value, 4) for key, value in scores.items()}))
 
 
 if __name__ == "__main__":
