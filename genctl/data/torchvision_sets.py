@@ -76,6 +76,8 @@ class TorchvisionSet(Data):
         if dataset is None:
             self._download(dataset_class, split)
             dataset = self._open(dataset_class, split)
+        if dataset is None:  # a download replaces no files
+            raise BadContent(self._damaged("a checksum is wrong"))
         return self._unpack(dataset)
 
     def _download(self, dataset_class: Any, split: Split) -> None:
@@ -103,11 +105,11 @@ class TorchvisionSet(Data):
         except Exception as error:  # damaged files raise errors of every kind in its parsers
             if "Dataset not found" in str(error):
                 return None
-            raise BadContent(self._damaged(error)) from None
+            raise BadContent(self._damaged(_reason(error))) from None
 
-    def _damaged(self, error: Exception) -> str:
+    def _damaged(self, reason: str) -> str:
         return (
-            f"cannot read {self.kind} in {self.folder}: damaged files ({_reason(error)}); delete "
+            f"cannot read {self.kind} in {self.folder}: damaged files ({reason}); delete "
             "them to download them again"
         )
 
@@ -150,7 +152,7 @@ class Mnist(TorchvisionSet):
                 with path.open("rb") as file:
                     found = hashlib.file_digest(file, "md5").hexdigest()
             except OSError as error:
-                raise BadContent(self._damaged(error)) from None
+                raise BadContent(self._damaged(_reason(error))) from None
             if found != expected:
                 raise BadContent(
                     f"cannot use {path}: its MD5 is {found}, not {expected}; delete it to "

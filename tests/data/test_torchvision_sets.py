@@ -1,4 +1,4 @@
-"""MNIST and its kin, from small files in torchvision's layout; nothing is downloaded."""
+"""MNIST and similar sets, from small files in torchvision's layout; nothing is downloaded."""
 
 import hashlib
 import os
@@ -23,12 +23,12 @@ RANDOM = np.random.default_rng(0)
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # a port without a server
     monkeypatch.delenv("no_proxy", raising=False)
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
-    """LeCun's format: the type of the numbers, how many dimensions, how long each, the numbers."""
+    """MNIST's format: type, number of dimensions, their sizes, the numbers."""
     kind = {"uint8": 8, "int32": 12}[str(array.dtype)]
     head = struct.pack(f">HBB{array.ndim}I", 0, kind, array.ndim, *array.shape)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 
 
 def write_pair(folder: Path, images: str, labels: str, numbers: np.ndarray) -> np.ndarray:
-    """A file of random images, one of labels; returns the images."""
+    """Write a file of random images and one of labels; returns the images."""
     pixels = RANDOM.integers(256, size=(len(numbers), 28, 28), dtype=np.uint8)
     write_idx(folder / images, pixels)
     write_idx(folder / labels, numbers)
@@ -44,7 +44,7 @@ def write_pair(folder: Path, images: str, labels: str, numbers: np.ndarray) -> n
 
 
 @pytest.mark.mnist
-def test_mnist_has_its_counts_and_padding_keeps_every_pixel(mnist_root: Path) -> None:
+def test_mnist_is_complete_and_padding_keeps_every_pixel(mnist_root: Path) -> None:
     raw = mnist_root / "MNIST" / "raw"
     for split, prefix, count in (("train", "train", 60_000), ("test", "t10k", 10_000)):
         images = sets.Mnist(root=str(mnist_root)).load(split)  # type: ignore[arg-type]
@@ -58,7 +58,7 @@ def test_mnist_has_its_counts_and_padding_keeps_every_pixel(mnist_root: Path) ->
 
 
 @pytest.mark.mnist
-def test_mnist_is_what_torchvision_reads_but_read_without_it(
+def test_mnist_is_read_without_torchvision_but_equals_what_it_reads(
     mnist_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = datasets.MNIST(str(mnist_root), train=False)
@@ -97,22 +97,22 @@ def test_a_damaged_mnist_file_is_refused_by_name(
         sets.Mnist(root=str(tmp_path)).load("test")
 
 
-def test_missing_files_are_named_with_the_preset_that_needs_none(
+def test_the_message_names_missing_files_and_a_preset_that_needs_none(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(Unavailable) as refused:
         sets.Mnist(root=str(tmp_path / "new")).load("test")
-    told = str(refused.value)
+    message = str(refused.value)
     assert refused.value.exit_code == 69
-    assert all(name in told for name in sets.Mnist.checksums)
-    assert str(tmp_path / "new" / "MNIST" / "raw") in told
-    assert "digits_cgan" in told
-    assert "\n" not in told
+    assert all(name in message for name in sets.Mnist.checksums)
+    assert str(tmp_path / "new" / "MNIST" / "raw") in message
+    assert "digits_cgan" in message
+    assert "\n" not in message
     assert capfd.readouterr().out == ""
 
 
 @pytest.mark.mnist
-def test_one_missing_file_is_not_made_up_for(mnist_root: Path, tmp_path: Path) -> None:
+def test_one_missing_file_is_missing_data(mnist_root: Path, tmp_path: Path) -> None:
     shutil.copytree(mnist_root / "MNIST", tmp_path / "MNIST", copy_function=os.symlink)
     (tmp_path / "MNIST" / "raw" / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(Unavailable, match="t10k-labels-idx1-ubyte"):
@@ -126,7 +126,7 @@ def test_one_missing_file_is_not_made_up_for(mnist_root: Path, tmp_path: Path) -
         (sets.Kmnist, "KMNIST", ("o", "ki", "su")),
     ],
 )
-def test_kin_in_mnist_files_give_their_images_labels_and_words(
+def test_sets_in_mnists_format_give_their_images_labels_and_classes(
     kind: type[sets.TorchvisionSet], folder: str, classes: tuple[str, ...], tmp_path: Path
 ) -> None:
     raw, labels = tmp_path / folder / "raw", np.array([2, 0, 1, 2, 9], dtype=np.uint8)
@@ -138,7 +138,7 @@ def test_kin_in_mnist_files_give_their_images_labels_and_words(
     assert images.classes[:3] == classes
 
 
-def test_qmnist_takes_the_class_from_its_eight_numbers(tmp_path: Path) -> None:
+def test_qmnist_takes_the_class_from_eight_numbers(tmp_path: Path) -> None:
     raw = tmp_path / "QMNIST" / "raw"
     numbers = np.arange(24, dtype=np.int32).reshape(3, 8) % 10
     pixels = write_pair(
@@ -158,21 +158,23 @@ def write_emnist(root: Path, subset: str, labels: list[int]) -> np.ndarray:
     return pixels
 
 
-def test_emnist_stands_upright(tmp_path: Path) -> None:
+def test_emnist_is_transposed_to_stand_upright(tmp_path: Path) -> None:
     pixels = write_emnist(tmp_path, "digits", [3, 1, 4])
     images = sets.Emnist(root=str(tmp_path), subset="digits").load("test")
     assert np.array_equal(images.pixels[:, 0, 2:-2, 2:-2].numpy(), pixels.transpose(0, 2, 1))
     assert images.labels.tolist() == [3, 1, 4]
 
 
-def test_the_letters_of_emnist_are_counted_from_a(tmp_path: Path) -> None:
+def test_the_letters_of_emnist_start_at_a(tmp_path: Path) -> None:
     write_emnist(tmp_path, "letters", [1, 26, 2])
     images = sets.Emnist(root=str(tmp_path), subset="letters").load("test")
     assert [images.classes[label] for label in images.labels] == ["a", "z", "b"]
     assert len(images.classes) == 26
 
 
-def test_cifar10_keeps_its_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def cifar_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """Four images of CIFAR-10 (4, 3072), whose files are the data set for torchvision."""
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
     rows = RANDOM.integers(256, size=(4, 3072), dtype=np.uint8)
@@ -188,12 +190,34 @@ def test_cifar10_keeps_its_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         datasets.CIFAR10, "meta",
         {"filename": "batches.meta", "key": "label_names", "md5": sums["batches.meta"]},
     )  # fmt: skip
+    return rows
+
+
+def test_cifar10_keeps_its_colours(cifar_rows: np.ndarray, tmp_path: Path) -> None:
     images = Cifar10(root=str(tmp_path)).load("test")
-    assert np.array_equal(images.pixels.numpy().reshape(4, 3072), rows)
+    assert np.array_equal(images.pixels.numpy().reshape(4, 3072), cifar_rows)
     assert images.labels.tolist() == [3, 0, 9, 3]
     grey = Cifar10(root=str(tmp_path), channels=1).load("test")
-    red, green, blue = rows[0].reshape(3, 1024)[:, 5].tolist()
+    red, green, blue = cifar_rows[0].reshape(3, 1024)[:, 5].tolist()
     assert abs(int(grey.pixels[0, 0, 0, 5]) - (0.299 * red + 0.587 * green + 0.114 * blue)) <= 0.5
+
+
+def test_a_damaged_file_of_cifar10_is_refused_and_not_replaced(
+    cifar_rows: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "cifar-10-batches-py"
+    whole = tmp_path / "whole"
+    shutil.copytree(folder, whole)
+    (folder / "test_batch").write_bytes(b"damaged")
+
+    def download(dataset: datasets.CIFAR10) -> None:
+        shutil.copytree(whole, Path(dataset.root) / "cifar-10-batches-py")
+
+    monkeypatch.setattr(datasets.CIFAR10, "download", download)
+    with pytest.raises(BadContent, match=r"damaged files .*; delete them"):
+        Cifar10(root=str(tmp_path)).load("test")
+    (folder / "test_batch").unlink()
+    assert len(Cifar10(root=str(tmp_path)).load("test")) == len(cifar_rows)
 
 
 def test_more_images_than_labels_are_refused(tmp_path: Path) -> None:
@@ -216,9 +240,7 @@ def test_more_images_than_labels_are_refused(tmp_path: Path) -> None:
         pytest.param(b"\x1f\x8b" + bytes(40), id="still packed"),
     ],
 )
-def test_files_without_known_checksums_are_refused_when_they_make_no_sense(
-    content: bytes, tmp_path: Path
-) -> None:
+def test_damaged_files_without_known_checksums_are_refused(content: bytes, tmp_path: Path) -> None:
     raw = tmp_path / "KMNIST" / "raw"
     for split in ("train", "t10k"):
         numbers = np.zeros(5, dtype=np.uint8)
@@ -228,7 +250,7 @@ def test_files_without_known_checksums_are_refused_when_they_make_no_sense(
         sets.Kmnist(root=str(tmp_path)).load("test")
 
 
-def test_colour_comes_from_grey_by_repetition(tmp_path: Path) -> None:
+def test_grey_becomes_colour_by_repetition(tmp_path: Path) -> None:
     raw = tmp_path / "KMNIST" / "raw"
     for split in ("train", "t10k"):
         numbers = np.zeros(2, dtype=np.uint8)
