@@ -12,6 +12,7 @@ import torch
 
 from genctl import __version__
 from genctl.common import tensors
+from genctl.common.cpu_load import is_overloaded
 from genctl.common.devices import (
     MAX_RELATIVE_ERROR,
     auto_training_precision,
@@ -22,7 +23,6 @@ from genctl.common.errors import GenctlError
 from genctl.common.registry import kinds
 from genctl.data.base import Data
 from genctl.evaluation.judge_cache import judge_folder
-from genctl.runs.environment import is_crowded
 from genctl.training.engines.choice import auto_engine
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "safetensors", "scikit-learn",
@@ -52,7 +52,7 @@ def examine(device: torch.device) -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "threads": torch.get_num_threads(),
-        "busy": is_crowded(device),
+        "busy": is_overloaded(device),
         "device": chosen["device"],
         "devices": devices,
         "data": _data(),

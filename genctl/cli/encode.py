@@ -46,7 +46,7 @@ def encode(
             from genctl.inference import code_map, encoding
             from genctl.inference.probe import FOLDS, cross_validated_probe
             from genctl.runs import model_file
-            from genctl.runs.run import find_model
+            from genctl.runs.lookup import find_model
 
         encoding.require_format(out)
         if plot is not None and plot.suffix.lower() != ".png":

@@ -73,9 +73,9 @@ def evaluate(
             )
             from genctl.evaluation import evaluate as evaluation
             from genctl.runs import model_file
-            from genctl.runs import run as run_folder
+            from genctl.runs.lookup import find_model
 
-        path = run_folder.find_model(run, runs)
+        path = find_model(run, runs)
         if run is None:
             out.info(f"evaluating {path}")
         chosen = choose_device(device)

@@ -25,7 +25,7 @@ def export(
             from genctl.common.devices import choose_device
             from genctl.inference import onnx_export
             from genctl.runs import model_file
-            from genctl.runs.run import find_model
+            from genctl.runs.lookup import find_model
 
         onnx_export.require_packages()
         path = find_model(run, runs)

@@ -34,7 +34,7 @@ def reproduce(
             from genctl.inference import provenance as provenances
             from genctl.inference.samples import SampleSet
             from genctl.runs import model_file
-            from genctl.runs.run import find_model
+            from genctl.runs.lookup import find_model
 
         provenance = provenances.read_provenance(picture)
         path = Path(provenance.model) if run is None else find_model(run, runs)

@@ -95,7 +95,7 @@ def sample(
             from genctl.inference.provenance import provenance_of
             from genctl.inference.samples import SampleRequest, SampleSet
             from genctl.runs import model_file
-            from genctl.runs.run import find_model
+            from genctl.runs.lookup import find_model
 
         form = _choose_format(format_, out, interpolate)
         if not math.isfinite(truncation):

@@ -1,4 +1,4 @@
-"""What an existing run directory means for a ``train`` command: refuse, continue, or complete."""
+"""What ``train`` does with an existing run directory: refuse it, continue, or report completion."""
 
 from __future__ import annotations
 
@@ -12,31 +12,35 @@ from genctl.runs.run import Run
 
 
 def require_genctl_run(run: Run) -> None:
-    """Refuse a folder that is not a run, though it happens to hold a config.yaml."""
+    """Refuse a folder that holds a config.yaml of another program.
+
+    Raises:
+        CannotCreate: the config is not one of genctl.
+    """
     if run.checkpoints.is_dir():
         return
     try:
         configs.load(str(run.config))
     except GenctlError:
         raise CannotCreate(
-            f"cannot use {run}: its config.yaml is not one of genctl; choose another --name"
+            f"cannot use {run}: its config.yaml was not written by genctl; choose another --name"
         ) from None
 
 
 def completed_result(run: Run, config: Config, max_time: float | None) -> dict[str, Any] | None:
-    """The result of a run that has nothing left to do; None where there is. Writes nothing.
+    """The result of a complete run, or None. Writes nothing.
 
     Raises:
         ConfigError: the run has other settings.
-        Diverged: the run has diverged, and would again.
+        Diverged: the run diverged.
     """
     if run.exists:
         _require_same_settings(run, config)
     result = run.read_result()
     if result.get("status") == "diverged":
         error = Diverged(
-            f"{run} diverged at {result.get('images', 0):,} images and would again; "
-            "change its settings, or start it again with --fresh"
+            f"cannot continue {run}: it diverged at {result.get('images', 0):,} images and would "
+            "again; change its settings, or start it anew with --fresh"
         )
         error.result = result
         raise error
@@ -50,15 +54,15 @@ def completed_result(run: Run, config: Config, max_time: float | None) -> dict[s
 
 
 def report_new_budget(run: Run, new: Config, reporter: Reporter) -> None:
-    """Tell the user if the run continues with another number of images."""
+    """Report it if ``training.images`` differs from that of the run so far."""
     before, now = configs.load(str(run.config)).training.images, new.training.images
     if before == now:
         return
     reporter.info(f"training.images changes from {before:,} to {now:,}")
     if new.optimizer.schedule != "none":
         reporter.warn(
-            f"the learning rate followed a schedule that ended at {before:,} images; "
-            "from here on it follows the schedule of the new budget"
+            f"the learning rate has followed a schedule that ends at {before:,} images; "
+            "from now on it follows the schedule of the new budget"
         )
 
 

@@ -1,4 +1,4 @@
-"""The run directory: its names, its lock, its log and its status."""
+"""The run directory: its files, its lock, its metrics and its status."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from genctl.common import files
-from genctl.common.errors import CannotCreate, Locked, MissingInput
+from genctl.common.errors import CannotCreate, Locked
 
 STATUSES = ("complete", "running", "interrupted", "diverged", "failed")
 
 
 class Run:
-    """One run directory; nothing is created before ``create``."""
+    """One run directory. The constructor touches no files; ``create`` makes the directory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,68 +31,73 @@ class Run:
         self.evaluation = path / "evaluation.json"
         self.tensorboard = path / "tensorboard"
         self._lock = path / ".lock"
-        self._holder = path / ".holder.json"
+        self._lock_holder = path / ".holder.json"
 
     def __str__(self) -> str:
         return str(self.path)
 
     @property
     def exists(self) -> bool:
-        """Whether a run was begun here."""
+        """Whether a run was started in this directory."""
         return self.config.exists()
 
     def create(self) -> None:
-        """Make the directory, unless it is there already and holds something else.
+        """Make the directory, unless it exists and holds files of something else.
 
         Raises:
-            CannotCreate: it is a file, holds other things, or may not be written to.
+            CannotCreate: it is a file, holds other files, or is not writable.
         """
         if self.path.is_dir() and not self.exists:
-            foreign = [entry.name for entry in self.path.iterdir() if not self._is_first(entry)]
+            foreign = [entry.name for entry in self.path.iterdir() if not self._is_ours(entry)]
             if foreign:
                 raise CannotCreate(
-                    f"cannot use {self}: it holds {sorted(foreign)[0]} and is no run of genctl; "
+                    f"cannot use {self}: it holds {min(foreign)} and is not a run of genctl; "
                     "choose another --name or --runs"
                 )
-        for folder in (self.path, self.samples, self.checkpoints):
+        folders = (self.path, self.samples, self.checkpoints)
+        for folder in folders:
             files.make_folder(folder)
-        for folder in (self.path, self.samples, self.checkpoints):
+        for folder in folders:
             if not os.access(folder, os.W_OK):
                 raise CannotCreate(
                     f"cannot write to {folder}: no permission; choose another --runs"
                 )
 
-    def _is_first(self, entry: Path) -> bool:
-        """Whether ``entry`` may be there before the config is: from a run killed that early."""
+    def _is_ours(self, entry: Path) -> bool:
+        """Whether a run that was killed before it wrote its config can have left ``entry``."""
         if entry in (self.samples, self.checkpoints):
             return entry.is_dir() and not any(entry.iterdir())
-        return entry in (self._lock, self._holder) or entry.name.startswith(files.PREFIX)
+        locks = (self._lock, self._lock_holder)
+        return entry in locks or entry.name.startswith(files.PREFIX)
+
+    # -- lock -------------------------------------------------------------------------------------
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes out; the lock ends with this process, however that ends.
+        """Keep other processes out. The system releases the lock however this process ends.
 
         Raises:
-            Locked: another process holds it.
+            Locked: another process holds the lock.
         """
-        with self._alone():
-            me = {"pid": os.getpid(), "host": socket.gethostname()}
-            files.atomic_write(self._holder, json.dumps(me).encode())
+        with self._acquire_lock():
+            holder = {"pid": os.getpid(), "host": socket.gethostname()}
+            files.atomic_write(self._lock_holder, json.dumps(holder).encode())
             yield
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _acquire_lock(self) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
         lock = FileLock(self._lock)
         try:
-            # Not at once: `genctl runs` holds it for a moment to see whether it is free.
+            # Wait a moment: `genctl runs` holds the lock briefly to see whether it is free.
             lock.acquire(timeout=0.5, poll_interval=0.05)
         except Timeout:
-            holder = _read_json(self._holder)
-            who = f"process {holder.get('pid', '?')} on {holder.get('host', '?')}"
+            holder = _read_json(self._lock_holder)
+            process = f"process {holder.get('pid', '?')} on {holder.get('host', '?')}"
             raise Locked(
-                f"cannot work in {self}: {who} does; wait for it and run the same command again"
+                f"cannot use {self}: {process} is using it; wait for it and run the same command "
+                "again"
             ) from None
         except PermissionError:
             raise CannotCreate(
@@ -105,7 +110,7 @@ class Run:
 
     @property
     def is_locked(self) -> bool:
-        """Whether a process is at work here now."""
+        """Whether a process is using this run now."""
         from filelock import FileLock, Timeout
 
         if not self._lock.exists():
@@ -119,13 +124,13 @@ class Run:
         return False
 
     def remove_leftovers(self) -> None:
-        """Delete the unfinished files that a killed process left."""
+        """Delete unfinished files of a killed process."""
         for folder in (self.path, self.samples, self.checkpoints):
             files.remove_leftovers(folder)
 
     def move_aside(self) -> Path:
-        """Rename the directory, so that its name is free and nothing is lost."""
-        with self._alone():  # not a byte of it changes
+        """Rename the directory to NAME.old-1 or the next free number; returns the new path."""
+        with self._acquire_lock():  # without writing the holder: the old run stays unchanged
             number = 1
             while (aside := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
                 number += 1
@@ -135,16 +140,16 @@ class Run:
     # -- metrics ----------------------------------------------------------------------------------
 
     def log(self, record: dict[str, Any]) -> None:
-        """Add one line to metrics.jsonl."""
+        """Append one line to metrics.jsonl."""
         files.append_line(self.metrics, json.dumps(record))
 
     def sync_metrics(self) -> None:
-        """Make every line so far last: a checkpoint that follows will not have them made again."""
+        """Flush metrics.jsonl to disk: lines before a checkpoint are not written again."""
         if self.metrics.exists():
             files.sync(self.metrics)
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """Every whole line of metrics.jsonl that is one of ours."""
+        """All valid lines of metrics.jsonl."""
         if not self.metrics.exists():
             return []
         records = []
@@ -152,25 +157,25 @@ class Run:
             try:
                 records.append(json.loads(line))
             except (ValueError, RecursionError):
-                continue  # a torn last line, left by a killed process
-        return [record for record in records if _is_record(record)]
+                continue  # a half-written last line of a killed process
+        return [record for record in records if _is_metrics(record)]
 
-    def cut_metrics(self, images: int) -> None:
-        """Forget what was logged after ``images``: it will be logged again."""
+    def truncate_metrics(self, images: int) -> None:
+        """Remove the lines after ``images``: the resumed run writes them again."""
         if not self.metrics.exists():
             return
         kept = [record for record in self.read_metrics() if record["images"] <= images]
         text = "".join(json.dumps(record) + "\n" for record in kept)
         files.atomic_write(self.metrics, text.encode())
 
-    # -- checkpoints ------------------------------------------------------------------------------
+    # -- checkpoints and samples ------------------------------------------------------------------
 
     def checkpoint_path(self, images: int) -> Path:
-        """Where the checkpoint after ``images`` belongs."""
+        """The path of the checkpoint after ``images``."""
         return self.checkpoints / f"{images:09d}.safetensors"
 
     def sample_path(self, images: int) -> Path:
-        """Where the grid of samples after ``images`` belongs."""
+        """The path of the sample grid after ``images``."""
         return self.samples / f"{images:09d}.png"
 
     def checkpoint_paths(self) -> list[Path]:
@@ -178,28 +183,28 @@ class Run:
         return sorted(self.checkpoints.glob("[0-9]*.safetensors"), reverse=True)
 
     @property
-    def saved_images(self) -> int:
-        """How far the newest checkpoint is; 0 where there is none."""
+    def checkpoint_images(self) -> int:
+        """Images seen at the newest checkpoint; 0 if there is none."""
         names = [path.stem for path in self.checkpoint_paths()]
         return int(names[0]) if names and names[0].isdecimal() else 0
 
-    def prune(self, keep: int) -> None:
+    def prune_checkpoints(self, keep: int) -> None:
         """Delete all but the newest ``keep`` checkpoints."""
         for path in self.checkpoint_paths()[keep:]:
             path.unlink()
 
-    # -- result -----------------------------------------------------------------------------------
+    # -- JSON files -------------------------------------------------------------------------------
 
     def read_environment(self) -> dict[str, Any]:
-        """The content of environment.json, or nothing."""
+        """environment.json; empty if it is missing or damaged."""
         return _read_json(self.environment)
 
-    def write_environment(self, metadata: dict[str, Any]) -> None:
-        """Keep what the result depends on besides the config."""
-        files.atomic_write(self.environment, (json.dumps(metadata, indent=2) + "\n").encode())
+    def write_environment(self, environment: dict[str, Any]) -> None:
+        """Write environment.json."""
+        _write_json(self.environment, environment)
 
     def read_evaluation(self) -> dict[str, Any]:
-        """The last JSON of evaluate, unless the model has changed since."""
+        """The last JSON of evaluate; empty if the model is newer."""
         try:
             if self.evaluation.stat().st_mtime < self.model.stat().st_mtime:
                 return {}
@@ -208,78 +213,40 @@ class Run:
         return _read_json(self.evaluation)
 
     def read_result(self) -> dict[str, Any]:
-        """The last JSON of train, or nothing."""
-        found = _read_json(self.result)
-        counts = (found.get("images", 0), found.get("max_time") or 0)
-        return found if all(isinstance(count, int | float) for count in counts) else {}
+        """The last JSON of train; empty if it is missing or damaged."""
+        result = _read_json(self.result)
+        numbers = (result.get("images", 0), result.get("max_time") or 0)
+        return result if all(isinstance(number, int | float) for number in numbers) else {}
 
     def write_result(self, result: dict[str, Any]) -> None:
-        """Keep the last JSON of train."""
-        files.atomic_write(self.result, (json.dumps(result, indent=2) + "\n").encode())
+        """Write the last JSON of train."""
+        _write_json(self.result, result)
 
     def status(self) -> str:
-        """complete, running, interrupted, diverged or failed."""
+        """One of ``STATUSES``."""
         if self.is_locked:
             return "running"
-        found = self.read_result().get("status", "interrupted")
-        return found if found in STATUSES else "failed"
-
-
-def find(name: str | None, runs: Path) -> Run:
-    """The run called ``name``: a directory, or a name below ``runs``; else the newest with a model.
-
-    Raises:
-        MissingInput: there is none.
-    """
-    if name is not None:
-        for path in (Path(name), runs / name):
-            if path.is_dir():
-                return Run(path)
-        raise MissingInput(
-            f"cannot find --run {name}: neither a folder nor a name in {runs}; `genctl runs` lists "
-            "them"
-        )
-    trained = [run for run in all_runs(runs) if run.model.exists()]
-    if not trained:
-        raise MissingInput(
-            f"cannot find a trained model in {runs}: train one with "
-            "`genctl train --config digits_cgan`, or name one with --run"
-        )
-    return max(trained, key=lambda run: run.model.stat().st_mtime)
-
-
-def find_model(name: str | None, runs: Path) -> Path:
-    """The model file that RUN means: a ``.safetensors`` file, or that of a run."""
-    if name is not None and Path(name).is_file():
-        return Path(name)
-    run = find(name, runs)
-    if not run.model.exists():
-        raise MissingInput(
-            f"cannot find a model in {run}: it is written at the first checkpoint; train on"
-        )
-    return run.model
-
-
-def all_runs(runs: Path) -> list[Run]:
-    """Every run below ``runs``, by name."""
-    if not runs.is_dir():
-        return []
-    return [run for path in sorted(runs.iterdir()) if (run := Run(path)).exists]
+        status = self.read_result().get("status", "interrupted")
+        return status if status in STATUSES else "failed"
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
-def _is_record(found: Any) -> bool:
-    """Whether a line of metrics is what ``log`` writes."""
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    files.atomic_write(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _is_metrics(record: Any) -> bool:
+    """Whether ``record`` has the types that ``log`` writes."""
     return (
-        isinstance(found, dict)
-        and isinstance(found.get("images"), int)
-        and isinstance(found.get("terms", {}), dict)
-        and isinstance(found.get("scores", {}), dict)
+        isinstance(record, dict)
+        and isinstance(record.get("images"), int)
+        and isinstance(record.get("terms", {}), dict)
+        and isinstance(record.get("scores", {}), dict)
     )

@@ -1,4 +1,4 @@
-"""All runs side by side: status, the settings that differ, what they reached."""
+"""The table of runs: status, the settings that differ, and scores."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from genctl.config import config as configs
 from genctl.common.errors import GenctlError, UsageError
-from genctl.runs.run import Run, all_runs
+from genctl.config import config as configs
+from genctl.runs.lookup import list_runs
+from genctl.runs.run import Run
 
 Row = dict[str, Any]
 
-ALWAYS = ("run", "status", "images", "seconds", "images_per_second")
+COMMON_COLUMNS = ("run", "status", "images", "seconds", "images_per_second")
 
 
 def rows(runs: Path) -> list[Row]:
-    """One row for each run: the contract's columns, the differing settings, the last metrics."""
-    found = all_runs(runs)
+    """One row for each run: the common columns, the settings that differ, the last scores."""
+    found = list_runs(runs)
     settings = {run: _settings(run) for run in found}
     differing = _differing(settings.values())
     return [_row(run, {key: settings[run].get(key) for key in differing}) for run in found]
 
 
 def sort(table: list[Row], key: str | None) -> list[Row]:
-    """Best first: by ``key`` (``-key`` for falling), else by status, then by images.
+    """Rows sorted by the column ``key`` (``-key``: descending), else by status, then by images.
 
     Raises:
-        UsageError: no run has such a column.
+        UsageError: there is no such column.
     """
     if key is None:
         order = ("running", "complete", "interrupted", "diverged", "failed")
         return sorted(table, key=lambda row: (order.index(row["status"]), -row["images"]))
     name = key.removeprefix("-")
     if table and not any(name in row for row in table):
-        raise UsageError(f"--sort {key}: no such column; there are {', '.join(columns(table))}")
+        raise UsageError(f"--sort {key}: no such column; use one of {', '.join(columns(table))}")
     known = [row for row in table if row.get(name) is not None]
     unknown = [row for row in table if row.get(name) is None]
     numeric = all(isinstance(row[name], int | float) for row in known)
@@ -48,8 +49,8 @@ def sort(table: list[Row], key: str | None) -> list[Row]:
 
 
 def columns(table: list[Row]) -> list[str]:
-    """The names of all columns, those of every run first."""
-    names = dict.fromkeys(ALWAYS)
+    """The names of all columns, the common ones first."""
+    names = dict.fromkeys(COMMON_COLUMNS)
     for row in table:
         names |= dict.fromkeys(row)
     return list(names)
@@ -79,7 +80,7 @@ def _row(run: Run, settings: Row) -> Row:
 
 
 def _scores(run: Run, last: dict[str, Any]) -> dict[str, Any]:
-    """The scores of the last evaluation during training, and of `genctl evaluate` before them."""
+    """The last scores; those of `genctl evaluate` replace those of training."""
     found: dict[str, Any] = {}
     for source in (last, run.read_evaluation()):
         scores = source.get("scores")
@@ -91,12 +92,12 @@ def _last_metrics(run: Run) -> dict[str, Any]:
     try:
         records = run.read_metrics()
     except OSError:
-        return {}  # not ours to read; as with a damaged config, the rest is worth showing
+        return {}  # unreadable; the other columns can still be shown
     return records[-1] if records else {}
 
 
 def _number(value: Any) -> int | float | None:
-    """What a file of another program or version holds may be anything."""
+    """The value if it is a finite number; a damaged file may hold anything."""
     return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
@@ -104,11 +105,11 @@ def _settings(run: Run) -> dict[str, Any]:
     try:
         return configs.flatten(configs.load(str(run.config)).model_dump(mode="json"))
     except GenctlError:
-        return {}  # of another version of genctl, or damaged; its status is still worth showing
+        return {}  # another version of genctl, or damaged; the other columns can still be shown
 
 
 def _differing(settings: Iterable[dict[str, Any]]) -> list[str]:
-    """The keys whose values differ between the runs whose settings are known."""
+    """The keys whose values differ between runs with a valid config."""
     known = [values for values in settings if values]
     keys = sorted({key for values in known for key in values})
     return [key for key in keys if len({repr(values.get(key)) for values in known}) > 1]

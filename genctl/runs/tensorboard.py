@@ -1,4 +1,4 @@
-"""The same scalars and grids as in metrics.jsonl and samples/, for TensorBoard."""
+"""The scalars of metrics.jsonl and the grids of samples/ as TensorBoard event files."""
 
 import threading
 from pathlib import Path
@@ -10,28 +10,31 @@ from genctl.common.errors import CannotCreate, WriteFailed
 
 
 class TensorBoard:
-    """Writes event files; what an earlier part wrote after ``images_seen`` is hidden.
+    """Writes event files; points of an earlier part of the run after ``images_seen`` are hidden.
 
-    Writing happens later and in another thread, so that a full disk may be told by any call.
+    TensorBoard writes in another thread, so any call may raise for an earlier one.
+
+    Raises:
+        CannotCreate, WriteFailed: the files cannot be written.
     """
 
     def __init__(self, folder: Path, images_seen: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._folder = folder
-        self._hook = threading.excepthook
-        threading.excepthook = self._keep_quiet
+        self._previous_hook = threading.excepthook
+        threading.excepthook = self._on_thread_error
         with files.translate_errors(self._folder):
             self._writer = SummaryWriter(str(folder), purge_step=images_seen or None)
 
     def add_scalars(self, images_seen: int, scalars: dict[str, float]) -> None:
-        """Add one point to each curve; the horizontal axis is images."""
+        """Add one point to each curve; the x axis is images."""
         with files.translate_errors(self._folder):
             for name, value in scalars.items():
                 self._writer.add_scalar(name, value, images_seen)
 
     def add_image(self, images_seen: int, grid: torch.Tensor) -> None:
-        """Add a grid of samples."""
+        """Add a grid of samples (C, height, width) uint8."""
         with files.translate_errors(self._folder):
             self._writer.add_image("samples", grid, images_seen)
 
@@ -43,12 +46,12 @@ class TensorBoard:
             with files.translate_errors(self._folder):
                 self._writer.close()
         except (CannotCreate, WriteFailed):
-            if kind is None:  # else what ended the block is the one to tell
+            if kind is None:  # otherwise report the exception that ended the block
                 raise
         finally:
-            threading.excepthook = self._hook
+            threading.excepthook = self._previous_hook
 
-    def _keep_quiet(self, failed: threading.ExceptHookArgs) -> None:
-        """Print no traceback of what the thread that writes hands on to the next call anyway."""
-        if not isinstance(failed.exc_value, OSError):
-            self._hook(failed)
+    def _on_thread_error(self, error: threading.ExceptHookArgs) -> None:
+        """Print no traceback for errors that the writing thread passes on to the next call."""
+        if not isinstance(error.exc_value, OSError):
+            self._previous_hook(error)

@@ -85,7 +85,7 @@ class RunOutputs:
         self.save_samples()
         # Last: a run killed before this point writes the others again after resuming.
         self.save_checkpoint()
-        self.run.prune(self.config.training.keep)
+        self.run.prune_checkpoints(self.config.training.keep)
 
     def save_checkpoint(self) -> None:
         """Write everything that resuming needs."""

@@ -2,6 +2,7 @@
 
 import torch
 
+from genctl.common.cpu_load import is_overloaded
 from genctl.common.errors import ConfigError
 from genctl.common.reporting import Reporter
 from genctl.data.base import Images
@@ -37,7 +38,7 @@ def record_environment(
                 f"resumed in another environment ({'; '.join(changed)}): the result will not "
                 "be bit for bit that of an uninterrupted run"
             )
-    if environment.is_crowded(device):
+    if is_overloaded(device):
         reporter.info(
             "this machine is busy: with OMP_NUM_THREADS=1 training may be many times faster"
         )

@@ -103,7 +103,7 @@ class Session:
         record_environment(
             run, device, precision, images, self.group.size, checkpoint is not None, self.reporter
         )
-        run.cut_metrics(state.images)
+        run.truncate_metrics(state.images)
         with TensorBoard(run.tensorboard, state.images) as tensorboard:
             scorer = self._scorer(images, test_images, device)
             self._start_together(state, precision)
@@ -186,7 +186,7 @@ class Session:
     # -- results ----------------------------------------------------------------------------------
 
     def _saved(self) -> str:
-        images = self.run.saved_images
+        images = self.run.checkpoint_images
         return f"checkpoint at {images:,} images" if images else "nothing was trained yet"
 
     def _write_failure(self, error: GenctlError) -> None:
@@ -200,7 +200,7 @@ class Session:
 
     def _result(self, status: str, stopped_by: str) -> Result:
         run, trainer, outputs = self.run, self.trainer, self.outputs
-        images = trainer.state.images if trainer else run.saved_images
+        images = trainer.state.images if trainer else run.checkpoint_images
         samples = run.sample_path(images)
         return {
             "run": str(run),

@@ -41,7 +41,9 @@ def _train(
         require_genctl_run(run)
     if request.fresh and run.path.exists():
         if not run.exists:
-            raise CannotCreate(f"cannot use {run}: it is no run of genctl; choose another name")
+            raise CannotCreate(
+                f"cannot use {run}: it is not a run of genctl; choose another --name"
+            )
         reporter.info(f"renamed the old run to {run.move_aside()}")
     if not run.exists:
         choose_device(request.device)  # before anything is created

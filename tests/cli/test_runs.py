@@ -86,7 +86,7 @@ def test_complete_runs_come_first_unless_a_column_is_given(genctl: RunGenctl, ru
 def test_an_unknown_column_is_refused_with_a_list_of_columns(genctl: RunGenctl, runs: Path) -> None:
     done = genctl("runs", "--sort", "fidd")
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("genctl: error: --sort fidd: no such column; there are run, status")
+    assert done.err.startswith("genctl: error: --sort fidd: no such column; use one of run, status")
     assert done.err.endswith(", fid\n")
 
 

@@ -109,7 +109,7 @@ def test_a_folder_that_is_no_run_is_left_alone(tmp_path: Path) -> None:
     for words in ((), ("--fresh",)):
         done = run_training(tmp_path, *words)
         assert done.code == 73
-        assert "is no run of genctl" in done.err
+        assert "is not a run of genctl" in done.err
     assert [path.name for path in (tmp_path / "runs").rglob("*")] == ["run", "thesis.tex"]
 
 

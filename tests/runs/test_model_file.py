@@ -1,4 +1,4 @@
-"""A model file is whole and genuine, or refused; nothing in it is ever obeyed."""
+"""A model file reads back exactly, or is refused; nothing in it is ever executed."""
 
 import json
 from dataclasses import replace
@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.conftest import run_genctl
-from tests.support.forge import header, with_header
 from safetensors.torch import load_file, save_file
 
-from genctl.runs import model_file
 from genctl.common.errors import BadContent, MissingInput
-from genctl.model import INFERENCE_ROLES, Model
 from genctl.common.weights import prefixed
+from genctl.runs import model_file
+from tests.conftest import run_genctl
+from tests.support.forge import header, with_header
 
 CPU = torch.device("cpu")
 
@@ -28,7 +27,9 @@ def refuse(path: Path, why: str | None = None) -> None:
 def test_a_model_reads_back_to_the_last_bit(untrained_model: Path, tmp_path: Path) -> None:
     read = model_file.read(untrained_model, CPU)
     again = tmp_path / "again.safetensors"
-    digest = model_file.write(again, read.model, read.class_codes, read.training_codes, read.metadata)
+    digest = model_file.write(
+        again, read.model, read.class_codes, read.training_codes, read.metadata
+    )
     assert digest == read.digest
     assert again.read_bytes() == untrained_model.read_bytes()
     weights = prefixed("model", read.model.state_dict())
@@ -40,13 +41,13 @@ def test_a_model_reads_back_to_the_last_bit(untrained_model: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", "{}", '{"__metadata__": 3}', "{", "[" * 9999])
-def test_a_header_that_is_no_header_is_refused(text: str, untrained_model: Path, tmp_path: Path) -> None:
+def test_a_malformed_header_is_refused(text: str, untrained_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "head.safetensors"
     path.write_bytes(with_header(untrained_model.read_bytes(), text))
     refuse(path)
 
 
-def test_a_key_that_stands_twice_is_refused(untrained_model: Path, tmp_path: Path) -> None:
+def test_a_duplicate_key_is_refused(untrained_model: Path, tmp_path: Path) -> None:
     content = untrained_model.read_bytes()
     text = json.dumps(header(content))
     path = tmp_path / "same.safetensors"
@@ -60,7 +61,7 @@ def test_a_key_that_stands_twice_is_refused(untrained_model: Path, tmp_path: Pat
         refuse(path, "a key stands there twice")
 
 
-def test_a_file_of_another_program_and_of_a_newer_one_is_refused(
+def test_files_of_another_program_or_a_newer_version_are_refused(
     untrained_model: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "other.safetensors"
@@ -72,26 +73,29 @@ def test_a_file_of_another_program_and_of_a_newer_one_is_refused(
     refuse(path, "newer genctl")
 
 
-def test_a_checkpoint_is_no_model(tiny_run: Path) -> None:
+def test_a_checkpoint_is_not_a_model(tiny_run: Path) -> None:
     refuse(next((tiny_run / "checkpoints").iterdir()), "not a model")
 
 
-def test_networks_that_do_not_suit_the_images_are_refused(untrained_model: Path, tmp_path: Path) -> None:
+def test_networks_that_do_not_fit_the_images_are_refused(
+    untrained_model: Path, tmp_path: Path
+) -> None:
     read, path = model_file.read(untrained_model, CPU), tmp_path / "small.safetensors"
     networks = read.metadata.config.networks.model_copy(update={"generator_channels": (8,)})
-    metadata = replace(read.metadata, config=read.metadata.config.model_copy(update={"networks": networks}))
-    model = Model(metadata.config, 10, INFERENCE_ROLES)
-    model_file.write(path, model, read.class_codes, read.training_codes, metadata)
-    refuse(path, "need 2 widths, found 1")
+    metadata = replace(
+        read.metadata, config=read.metadata.config.model_copy(update={"networks": networks})
+    )
+    model_file.write(path, read.model, read.class_codes, read.training_codes, metadata)
+    refuse(path, "need 2 channel counts, found 1")
 
 
-def test_a_missing_file_is_missing(tmp_path: Path) -> None:
+def test_a_missing_file_is_missing_input(tmp_path: Path) -> None:
     for path in (tmp_path / "none.safetensors", tmp_path):
         with pytest.raises(MissingInput):
             model_file.read(path, CPU)
 
 
-def test_a_model_needs_nothing_but_itself(tiny_run: Path, tmp_path: Path) -> None:
+def test_a_model_file_is_enough_to_sample_and_encode(tiny_run: Path, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere.safetensors"
     moved.write_bytes((tiny_run / "model.safetensors").read_bytes())
     sampled = run_genctl("sample", "--run", moved.name, "--n", 3, "--condition", "label:1",

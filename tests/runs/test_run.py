@@ -1,4 +1,4 @@
-"""The run directory: names, log and status."""
+"""The run directory: paths, lock, metrics, status, and finding runs."""
 
 import json
 import os
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from genctl.runs import run as runs
 from genctl.common.errors import CannotCreate, Locked, MissingInput
 from genctl.common.files import PREFIX
+from genctl.runs.lookup import find_model, find_run, list_runs
 from genctl.runs.run import Run
 
 
@@ -39,29 +39,29 @@ def test_a_run_killed_before_its_config_can_be_created_again(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["thesis.tex", "samples/mine.png", "checkpoints/mine"])
-def test_a_folder_with_other_things_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "one" / name
     path.parent.mkdir(parents=True)
     path.write_text("mine")
-    with pytest.raises(CannotCreate, match="is no run of genctl"):
+    with pytest.raises(CannotCreate, match="is not a run of genctl"):
         Run(tmp_path / "one").create()
 
 
-def test_names_sort_as_numbers(run: Run) -> None:
+def test_checkpoints_sort_by_number(run: Run) -> None:
     assert run.checkpoint_path(1600).name == "000001600.safetensors"
     assert run.sample_path(1600).name == "000001600.png"
     for images in (100, 2000, 30):
         run.checkpoint_path(images).write_text("")
     (run.checkpoints / "000000400.damaged").write_text("")
     assert [path.stem for path in run.checkpoint_paths()] == ["000002000", "000000100", "000000030"]
-    run.prune(keep=2)
+    run.prune_checkpoints(keep=2)
     assert [path.stem for path in run.checkpoint_paths()] == ["000002000", "000000100"]
 
 
-def test_metrics_are_cut_where_the_checkpoint_stands(run: Run) -> None:
+def test_metrics_are_truncated_to_the_checkpoint(run: Run) -> None:
     for images in (10, 20, 30):
         run.log({"images": images, "terms": {"a": images / 7}})
-    run.cut_metrics(20)
+    run.truncate_metrics(20)
     assert run.read_metrics() == [
         {"images": 10, "terms": {"a": 10 / 7}},
         {"images": 20, "terms": {"a": 20 / 7}},
@@ -71,24 +71,24 @@ def test_metrics_are_cut_where_the_checkpoint_stands(run: Run) -> None:
 
 
 @pytest.mark.parametrize("torn", ['{"images": 3', '{"images"', "\x00\x00\x00", "7"])
-def test_a_torn_last_line_is_forgiven(torn: str, run: Run) -> None:
+def test_a_torn_last_line_is_ignored(torn: str, run: Run) -> None:
     run.log({"images": 10})
     with run.metrics.open("a") as file:
         file.write(torn)
     assert run.read_metrics() == [{"images": 10}]
-    run.cut_metrics(10)
+    run.truncate_metrics(10)
     run.log({"images": 20})
     assert [record["images"] for record in run.read_metrics()] == [10, 20]
 
 
-def test_one_process_at_a_time(run: Run) -> None:
+def test_a_lock_keeps_other_processes_out(run: Run) -> None:
     with run.locked():
         assert run.is_locked
         assert run.status() == "running"
-        who = f"process {os.getpid()} on {os.uname().nodename} does"
-        with pytest.raises(Locked, match=who), Run(run.path).locked():
+        holder = f"process {os.getpid()} on {os.uname().nodename} is using it"
+        with pytest.raises(Locked, match=holder), Run(run.path).locked():
             pass
-    assert not run.is_locked
+    assert not Run(run.path).is_locked
     assert run.status() == "interrupted"
 
 
@@ -102,12 +102,12 @@ def test_the_status_is_that_of_the_result(result: str, status: str, run: Run) ->
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7"])
-def test_a_result_that_cannot_be_read_is_none(text: str, run: Run) -> None:
+def test_an_unreadable_result_is_empty(text: str, run: Run) -> None:
     run.result.write_text(text)
     assert run.read_result() == {}
 
 
-def test_moving_aside_never_covers_an_older_run(run: Run) -> None:
+def test_moving_aside_never_replaces_an_older_run(run: Run) -> None:
     (run.path.parent / "one.old-1").mkdir()
     assert run.move_aside().name == "one.old-2"
     assert not run.path.exists()
@@ -122,25 +122,40 @@ def test_a_run_is_found_by_path_by_name_and_as_the_newest(run: Run) -> None:
     for age, each in ((100, run), (200, other)):
         each.model.write_text("")
         os.utime(each.model, (age, age))
-    (folder / "not-a-run").mkdir()
-    assert runs.find(str(run.path), folder).path == run.path
-    assert runs.find("one", folder).path == run.path
-    assert runs.find(None, folder).path == other.path
-    assert runs.find_model(None, folder) == other.model
-    assert runs.find_model(str(run.model), folder) == run.model
-    assert [each.path.name for each in runs.all_runs(folder)] == ["one", "two"]
+    assert find_run(str(run.path), folder).path == run.path
+    assert find_run("one", folder).path == run.path
+    assert find_run(None, folder).path == other.path
+    assert find_model(None, folder) == other.model
+    assert find_model(str(run.model), folder) == run.model
+    assert [each.path.name for each in list_runs(folder)] == ["one", "two"]
 
 
-def test_a_run_that_is_not_there_is_told(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [None, "notes.txt"])
+def test_a_folder_that_is_not_a_run_hides_no_run(
+    content: str | None, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run.path.parent
+    monkeypatch.chdir(folder.parent)
+    other = folder.parent / "one"
+    other.mkdir()
+    if content is not None:
+        (other / content).write_text("mine")
+    assert find_run("one", folder).path == run.path
+    assert [each.path.name for each in list_runs(folder.parent)] == []
+    with pytest.raises(MissingInput, match="neither a run directory nor a name"):
+        find_run("one", folder.parent / "elsewhere")
+
+
+def test_a_missing_run_or_model_is_missing_input(run: Run, tmp_path: Path) -> None:
     with pytest.raises(MissingInput, match="cannot find --run three"):
-        runs.find("three", run.path.parent)
+        find_run("three", run.path.parent)
     with pytest.raises(MissingInput, match="cannot find a trained model"):
-        runs.find(None, tmp_path / "nowhere")
+        find_run(None, tmp_path / "nowhere")
     with pytest.raises(MissingInput, match="written at the first checkpoint"):
-        runs.find_model("one", run.path.parent)
+        find_model("one", run.path.parent)
 
 
-def test_the_result_is_json_with_a_last_line_break(run: Run) -> None:
+def test_the_result_is_json_that_ends_with_a_newline(run: Run) -> None:
     run.write_result({"status": "complete", "images": 3})
     text = run.result.read_text()
     assert json.loads(text) == {"status": "complete", "images": 3}
