@@ -1,8 +1,8 @@
 """SIGINT, SIGTERM and SIGHUP end a command; during training, after the current step is saved.
 
-The handler sets a flag and raises Stopped, except while imports and the training loop defer that and
-read the flag themselves. Where a library drops the exception, the flag is still there for the loop,
-and a second signal ends the process.
+The handler sets a flag and raises Stopped, except while imports and the training loop defer that
+and read the flag themselves. Where a library drops the exception, the flag is still there for the
+loop, and a second signal ends the process.
 """
 
 import os
