@@ -5,6 +5,7 @@ import io
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -190,7 +191,7 @@ def test_too_little_space_is_reported_before_writing(tmp_path: Path) -> None:
         return type("Usage", (), {"free": 50_000})
 
     def fault() -> None:
-        after_step(15, lambda _: setattr(files.shutil, "disk_usage", full))()
+        after_step(15, lambda _: setattr(shutil, "disk_usage", full))()
 
     done = run_training(tmp_path, fault=fault)
     require_full(done, SECOND, "the disk is full")

@@ -294,7 +294,10 @@ WRITERS: dict[str, tuple[str, ...]] = {
 
 
 def masked(mask: int) -> Fault:
-    return lambda: os.umask(mask) and None
+    def set_umask() -> None:
+        os.umask(mask)
+
+    return set_umask
 
 
 @pytest.mark.fault("C6")

@@ -37,10 +37,8 @@ CHANGES: dict[str, Change] = {
     ),
     "larger images": lambda found, metadata: metadata["config"]["data"].update(image_size=256),
     "no preprocessing": lambda found, metadata: metadata.pop("preprocessing"),
-    "huge preprocessing": lambda found, metadata: metadata["preprocessing"].update(
-        content_size=1e-9
-    ),
-    "odd preprocessing": lambda found, metadata: metadata["preprocessing"].update(background=1000),
+    "tiny content": lambda found, metadata: metadata["preprocessing"].update(content_size=1e-9),
+    "odd background": lambda found, metadata: metadata["preprocessing"].update(background=1000),
 }
 
 

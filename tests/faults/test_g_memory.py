@@ -21,6 +21,7 @@ from tests.support.processes import (
     checkpointed_images,
     differing_parts,
     limit_memory,
+    on_call,
     outcome,
     run_forked,
     run_training,
@@ -55,18 +56,10 @@ def out_of_memory(_: Any = None) -> None:
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
-def at_first_step() -> None:
-    Trainer.take_step = lambda self, progress: out_of_memory()  # type: ignore[method-assign]
-
-
-def in_a_save() -> None:
-    RunOutputs.save_samples = out_of_memory  # type: ignore[method-assign]
-
-
 MOMENTS: dict[str, tuple[Fault, list[str]]] = {
-    "at the first step": (at_first_step, []),
+    "at the first step": (on_call(Trainer, "take_step", out_of_memory), []),
     "in the middle": (after_step(STEP, out_of_memory), ["128", "256"]),
-    "in a save": (in_a_save, []),
+    "in a save": (on_call(RunOutputs, "save_samples", out_of_memory), []),
 }
 
 

@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
+from torch import Tensor
 
 from genctl.objectives.nonsaturating import NonSaturating
 from genctl.training.adam import Adam
@@ -33,9 +35,10 @@ NAN = float("nan")
 
 
 def nan_in_the_loss(_: Trainer) -> None:
-    NonSaturating.generator_terms = (  # type: ignore[method-assign]
-        lambda self, critic, real, fake: {"fake": fake.mean() * NAN}
-    )
+    def terms(self: Any, critic: Any, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        return {"fake": fake.mean() * NAN}
+
+    patch.object(NonSaturating, "generator_terms", terms).start()
 
 
 def nan_in_one_gradient(_: Trainer) -> None:
@@ -46,7 +49,7 @@ def nan_in_one_gradient(_: Trainer) -> None:
         gradient[(0,) * gradient.ndim] = NAN
         step(self, gradients, rate)
 
-    Adam.step = poisoned  # type: ignore[method-assign]
+    patch.object(Adam, "step", poisoned).start()
 
 
 def nan_in_one_image(trainer: Trainer) -> None:
@@ -58,7 +61,7 @@ def nan_in_one_image(trainer: Trainer) -> None:
         batch.real[0, 0, 0, 0] = NAN
         return batch
 
-    batches.assemble = poisoned  # type: ignore[method-assign]
+    patch.object(batches, "assemble", poisoned).start()
 
 
 def infinity_in_a_weight(trainer: Trainer) -> None:

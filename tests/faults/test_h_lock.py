@@ -26,7 +26,7 @@ MINIMUM = {"torch": "2.10", "pillow": "12.3", "safetensors": "0.5", "pyyaml": "6
 
 def locked() -> dict[str, tuple[Requirement, list[str]]]:
     """Each requirement of the lock with its digests, by name."""
-    found = {}
+    found: dict[str, tuple[Requirement, list[str]]] = {}
     for entry in LOCK.read_text().replace("\\\n", " ").splitlines():
         words = re.split(r"\s+--hash=", entry)
         requirement = Requirement(words[0].strip())

@@ -40,7 +40,7 @@ def dangers(text: str) -> list[str]:
                 if isinstance(argument.value, ast.Constant) and (
                     (argument.arg, argument.value.value) in BANNED_ARGUMENTS
                 ):
-                    found.append(f"{argument.arg}={argument.value.value}")
+                    found.append(f"{argument.arg}={argument.value.value!r}")
     return found
 
 
