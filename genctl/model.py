@@ -15,7 +15,7 @@ INFERENCE_ROLES = ("generator", "encoder")
 
 
 class Model(nn.Module):
-    """x = G(z, E(c)), with whatever other networks the objective needs to train the two."""
+    """x = G(z, E(c)), and the other networks that the objective needs for training."""
 
     def __init__(
         self, condition: Condition, networks: Mapping[str, nn.Module], z_dim: int, precision: str

@@ -1,1 +1,1 @@
-"""What the generator is shown besides noise; each kind in YAML is one of these files."""
+"""What the generator gets besides noise; each kind in YAML is one of these files."""

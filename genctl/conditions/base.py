@@ -1,4 +1,4 @@
-"""The interface of a condition: what the encoder sees, and how it becomes a code."""
+"""The interface of a condition: which images the encoder sees, and how they become codes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ConditionedImages:
 
 
 class Condition(Settings):
-    """How the generator is told what to generate."""
+    """What says which images to generate, and how it becomes a code."""
 
     kind: str
 
@@ -91,8 +91,8 @@ class Condition(Settings):
 
     @abstractmethod
     def training_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The codes (M, code_dim) of some training images, which ``random_codes`` draws from."""
+        """The codes (M, code_dim) of some training images, from which ``random_codes`` chooses."""
 
     @abstractmethod
     def random_codes(self, training_codes: Tensor, count: int, rng: torch.Generator) -> Tensor:
-        """Codes (count, code_dim) of no condition in particular."""
+        """Codes (count, code_dim) for no condition in particular."""

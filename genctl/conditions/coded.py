@@ -1,4 +1,4 @@
-"""What conditions with a code have in common, whether the encoder sees a label or an image."""
+"""The base of conditions with codes, whether the encoder sees a label or an image."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from genctl.data.batch import Batch
 
 NUM_TRAINING_CODES = 512
-"""Codes of training images that a model file keeps for ``noise`` to draw from."""
+"""Codes of training images that a model file keeps, for random codes."""
 
 
 class Coded(Condition):
-    """Codes lie on a sphere; noise is a code drawn from those of the training images."""
+    """Codes are normalized, so they lie on a sphere; random codes are near training codes."""
 
     code_dim: PositiveInt = Field(default=64, le=4096)
     """Length of a code."""
@@ -59,7 +59,7 @@ class Coded(Condition):
         noise = batch.noise.normal("code", self.code_dim)
         code = normalize(code + self.code_noise * noise)
         classes = torch.arange(self.critic_classes(batch.num_classes), device=batch.labels.device)
-        # Scaled to the length of a code, so that neither drowns out the other.
+        # Scaled to the length of a code, so that neither outweighs the other.
         one_hot = (batch.labels[:, None] == classes) * self.code_dim**0.5
         return Codes(code, torch.cat([code.detach(), one_hot], dim=1), terms)
 
@@ -76,8 +76,8 @@ class Coded(Condition):
     def random_codes(self, training_codes: Tensor, count: int, rng: torch.Generator) -> Tensor:
         """Randomly chosen training codes, with noise as in training.
 
-        Codes drawn uniformly from the sphere would lie far from all that the generator has seen:
-        they gave an FID of 4 to 5, where these give 0.2 (docs/measurements.md).
+        Uniformly random points of the sphere are too far from the training codes: with them FID was
+        4 to 5 instead of 0.2 (docs/measurements.md).
         """
         import torch
 

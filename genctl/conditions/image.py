@@ -55,15 +55,15 @@ class Image(Coded):
 
     kind: Literal["image"] = "image"
     pairing: Literal["class", "instance"] = "class"
-    """Which real image the critic sees for the encoder's: `class`, another image of its class;
-    `instance`, the same image, transformed anew."""
+    """Which real image the critic sees: `class`, another one of the class of the encoder's image;
+    `instance`, the encoder's image itself, transformed anew."""
     cross_entropy_weight: NonNegativeFloat = 1.0
     """Weight of the classification loss that trains the encoder besides the GAN loss."""
     augment: Augment = Augment()
     """Random affine transformations of the images that the encoder sees."""
 
     def check(self, labelled: bool) -> None:
-        """Refuse to pair by class where there are none."""
+        """Refuse to pair by class without classes."""
         if not labelled and self.pairing == "class":
             raise ConfigError(
                 ["condition.pairing: class needs data with labels; set condition.pairing=instance"]
@@ -91,7 +91,7 @@ class Image(Coded):
         return ConditionedImages(real, condition_images, images.labels[index])
 
     def critic_classes(self, num_classes: int) -> int:
-        """All classes where the real image may be any image of the class."""
+        """All of them if the real image may be any image of its class."""
         return num_classes if self.pairing == "class" else 0
 
     def encode(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -123,7 +123,7 @@ class Image(Coded):
         return images.floats(torch.stack([(labels == label).nonzero()[0, 0] for label in present]))
 
     def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The mean code of some images of each class; of any images where a class has none."""
+        """The mean code of some images of each class; of any images if a class has none."""
         import torch
 
         from genctl.networks.layers.normalize import normalize

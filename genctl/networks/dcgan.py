@@ -29,7 +29,7 @@ class Dcgan(Networks):
     critic_hidden_dim: LayerSize = 128
     """Features of the critic's last hidden layer."""
     critic_normalization: Literal["none", "spectral"] = "none"
-    """`spectral` bounds the critic's slope; the hinge loss needs it."""
+    """`spectral` bounds the critic's gradients; the hinge loss needs it."""
     encoder_channels: Channels = (64, 128, 256, 512)
     """Channels of the encoder's convolutions."""
     encoder: Literal["pooled", "strided"] = "pooled"
@@ -37,7 +37,7 @@ class Dcgan(Networks):
     `strided` trains faster and more reliably: 3x3 with stride 2, BatchNorm, then a linear layer."""
 
     def problems(self, size: int) -> dict[str, str]:
-        """Every doubling from 4x4 needs its number of channels."""
+        """Every doubling from 4x4 needs a number of channels."""
         doublings = size.bit_length() - 3
         if size >> len(self.encoder_channels) < 1:
             return {"encoder_channels": f"{size}x{size} images can be halved {doublings + 2} times"}

@@ -30,7 +30,7 @@ class Resnet(Networks):
     """End the generator in a tanh."""
 
     def problems(self, size: int) -> dict[str, str]:
-        """Every resolution from 4x4 needs its number of channels."""
+        """Every resolution from 4x4 needs a number of channels."""
         resolutions = size.bit_length() - 2
         return {
             name: (

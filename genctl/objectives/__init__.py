@@ -1,1 +1,1 @@
-"""The games that the networks play; each kind in YAML is one of these files."""
+"""What the networks are trained to do; each kind in YAML is one of these files."""

@@ -1,4 +1,4 @@
-"""GAN objectives: a critic tells real from generated images, the generator learns from it."""
+"""GAN objectives: a critic learns to tell real from generated images; the generator, to fool it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CriticOutput:
-    """What the critic says about a batch of images."""
+    """The critic's output for a batch of images."""
 
     scores: Tensor  # (B,): high is real
     class_logits: Tensor  # (B, num_classes)
@@ -58,8 +58,8 @@ class Adversarial(Objective):
     critic_cross_entropy_weight: NonNegativeFloat = 0.0
     """Weight of the classification of real images in the critic's loss; 0 needs no labels.
 
-    A critic that knows the classes notices when the generator draws another one: Odena et al.
-    2017, but for real images only, since for generated ones it would cost variety.
+    A critic that knows the classes notices images of the wrong class: Odena et al. 2017, but for
+    real images only, since classifying generated ones costs variety.
     """
 
     def critic_classes(self, num_classes: int) -> int:

@@ -38,8 +38,8 @@ class ForwardPass:
     """The codes and images of a batch, which all updates on that batch share."""
 
     codes: Codes
-    images: Tensor  # (B, C, H, W) in about [-1, 1]: what the generator makes
-    terms: Terms = field(default_factory=dict)  # losses that the images alone do not show
+    images: Tensor  # (B, C, H, W) in about [-1, 1]: the generated images
+    terms: Terms = field(default_factory=dict)  # losses computed on the way
 
 
 class Objective(Settings):
@@ -61,7 +61,7 @@ class Objective(Settings):
     def variant(self, step: int) -> str:
         """Which variant of the formulas ``step`` uses.
 
-        All steps of one variant do the same arithmetic, so that an engine may record it.
+        All steps of one variant do the same arithmetic, so that an engine can record and replay it.
         """
         return ""
 

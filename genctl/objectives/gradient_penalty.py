@@ -1,4 +1,4 @@
-"""Gradients of the critic with respect to images: what R1, R2 and WGAN-GP's penalty share."""
+"""Gradients of the critic with respect to images, for R1, R2 and the penalty of WGAN-GP."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The hinge loss: Lim and Ye 2017; Miyato et al. 2018.
 
-It needs a critic whose slope is bounded: `networks: {critic_normalization: spectral}`.
+It needs a critic with bounded gradients: `networks: {critic_normalization: spectral}`.
 """
 
 from __future__ import annotations

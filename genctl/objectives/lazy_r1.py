@@ -1,4 +1,4 @@
-"""What objectives have in common that regularize the critic with R1, lazily.
+"""The base of objectives that regularize the critic with lazy R1.
 
 R1 is the squared gradient of the critic at real images: Mescheder et al. 2018, equation 9.
 Computing it only in every n-th step, n times as strong, is from Karras et al. 2020 (StyleGAN2),
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 
     from genctl.data.batch import Batch
 
-
 WITH_R1 = "r1"
 
 
 class LazyR1(Adversarial):
-    """An adversarial objective with the penalty gamma/2 ||grad D(x)||² on the critic."""
+    """The critic's loss includes the penalty gamma/2 ||grad D(x)||²."""
 
     gamma: NonNegativeFloat = 1.0
     """Weight of the R1 penalty; 0 turns it off."""

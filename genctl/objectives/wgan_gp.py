@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class WganGp(Adversarial):
-    """The critic's slope is pulled towards 1 between generated and real images."""
+    """The norm of the critic's gradient is pulled towards 1 between generated and real images."""
 
     kind: Literal["wgan_gp"] = "wgan_gp"
     gradient_penalty_weight: NonNegativeFloat = 10.0
-    """lambda of the paper."""
+    """Weight of the gradient penalty: lambda in the paper."""
     critic_steps: PositiveInt = 5
     """Critic updates for each generator update."""
 

@@ -10,7 +10,7 @@ from torch.nn.functional import linear
 
 
 class Flatten(nn.Module):
-    """Flattens moment by moment, each with all of its channels."""
+    """Flattens features position by position, each with all of its channels."""
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, C, H, W) -> (B, H W C)."""

@@ -1,4 +1,4 @@
-"""Square convolutions from and to images that are fast on a CPU.
+"""Square convolutions from and to images, faster on a CPU than torch's.
 
 An image has one channel or three, and a CPU's convolutions are optimized for dozens. Where they
 are slow, the same sums are computed as a matrix product. On other devices these are torch's own.
