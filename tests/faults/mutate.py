@@ -19,10 +19,12 @@ def deep(depth: int) -> Any:
     return value
 
 
-ODD: tuple[Any, ...] = (None, True, -1, 0, 1, 2, 7, 10**9, 10**30, 0.5, -1e308, float("nan"), float("inf"), "", "x",
-       "image", "label", "none", "vae", "folder", "mnist", "resnet", "../../x", "/etc", "~root/x",
-       "~nobody-here/x", "\0", "\x1b[31mred\n", "\udc80", "x" * 100_000, [], {}, [[]], [None],
-       ["x"] * 5000, [8] * 300, {"kind": "image"}, deep(30), deep(800))  # fmt: skip
+ODD: tuple[Any, ...] = (
+    None, True, -1, 0, 1, 2, 7, 10**9, 10**30, 0.5, -1e308, float("nan"), float("inf"), "", "x",
+    "image", "label", "none", "vae", "folder", "mnist", "resnet", "../../x", "/etc", "~root/x",
+    "~nobody-here/x", "\0", "\x1b[31mred\n", "\udc80", "x" * 100_000, [], {}, [[]], [None],
+    ["x"] * 5000, [8] * 300, {"kind": "image"}, deep(30), deep(800),
+)  # fmt: skip
 
 TYPES = (torch.float64, torch.float16, torch.uint8, torch.float8_e4m3fn, torch.complex64)
 

@@ -1,8 +1,8 @@
-"""Writes tests/golden/format-1: a small run, and what a model and a resumed run must draw.
+"""Writes tests/golden/format-1: a small run, and the samples of its model and of the resumed run.
 
-Every later version of genctl must load these files, so they are written once for each format and
-never again: `python tests/golden/write.py`. The pixels were computed on one kind of processor; on
-another, sums may be rounded otherwise, and a level may be one higher or lower.
+Every later version of genctl must load these files, so they are written once for each format:
+`python tests/golden/write.py`. On another kind of processor, sums may be rounded differently, and a
+pixel may be one level higher or lower.
 """
 
 import json
@@ -11,8 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
-FOLDER = HERE / "format-1"
+FOLDER = Path(__file__).parent / "format-1"
 SETTINGS = (
     "data.image_size=8",
     "condition.code_dim=4",
@@ -26,7 +25,7 @@ SETTINGS = (
     "training.checkpoint_every=1000",
     "training.precision=fp32",
 )
-IMAGES, MORE_IMAGES = 640, 704  # where the run ended, and where the resumed one ends
+IMAGES, MORE_IMAGES = 640, 704  # at the end of the run, and of the resumed one
 SAMPLE = ("--n", "8", "--seed", "5", "--condition", "label:3", "--condition", "digits:test[0]",
           "--condition", "noise", "--condition", "mix:label:1,label:7")  # fmt: skip
 
@@ -39,7 +38,7 @@ def train(runs: Path, images: int) -> tuple[str, ...]:
 
 
 def sample(run: Path, out: Path) -> tuple[str, ...]:
-    """The command that draws from it."""
+    """The command that samples from it."""
     return "sample", "--run", str(run), "--device", "cpu", "--out", str(out), *SAMPLE
 
 
@@ -55,6 +54,10 @@ def main() -> None:
     genctl(*train(scratch, MORE_IMAGES))
     genctl(*sample(scratch / "run", FOLDER / "resumed.npz"))
     shutil.rmtree(scratch)
+    remove_traces_of_this_machine(run)
+
+
+def remove_traces_of_this_machine(run: Path) -> None:
     shutil.rmtree(run / "tensorboard")
     for name in (".lock", ".holder.json"):
         (run / name).unlink(missing_ok=True)
@@ -63,9 +66,9 @@ def main() -> None:
             if key not in ("host", "platform", "git")}  # fmt: skip
     path.write_text(json.dumps(kept, indent=2) + "\n")
     result = json.loads((run / "result.json").read_text())
-    places = {key: f"runs/{Path(result[key]).relative_to(FOLDER)}"
-              for key in ("run", "model", "samples")}  # fmt: skip
-    (run / "result.json").write_text(json.dumps(result | places, indent=2) + "\n")
+    paths = {key: f"runs/{Path(result[key]).relative_to(FOLDER)}"
+             for key in ("run", "model", "samples")}  # fmt: skip
+    (run / "result.json").write_text(json.dumps(result | paths, indent=2) + "\n")
 
 
 if __name__ == "__main__":
