@@ -15,7 +15,7 @@ from genctl.common.reporting import Reporter
 from genctl.data.base import Images
 from genctl.evaluation.judge import unstack
 from genctl.evaluation.judge_training import accuracy, train_classifier
-from genctl.evaluation.samples import sample
+from genctl.evaluation.protocol import sample
 from genctl.model import Model
 
 

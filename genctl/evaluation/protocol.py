@@ -1,4 +1,4 @@
-"""Samples to evaluate: the images that a model generates for given real images."""
+"""Which real images are used in an evaluation, and what a model generates for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_conditional(condition: Condition) -> bool:
     return condition.code_dim > 0
 
 
-def select(images: Images, count: int, *purpose: str) -> Tensor:
+def select_indices(images: Images, count: int, *purpose: str) -> Tensor:
     """Indices (count,) of images in a fixed shuffled order, which repeats if count is larger."""
     order = torch.randperm(len(images), generator=torch_rng(0, "evaluate", *purpose))
     return order[torch.arange(count) % len(order)]
