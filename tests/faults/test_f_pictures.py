@@ -1,4 +1,4 @@
-"""Pictures that are none, are damaged, or unpack to gigabytes; and odd ones that are right."""
+"""Pictures that are damaged or unpack to gigabytes, and unusual ones that are valid."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from tests.support.models import save_model
 from tests.support.processes import limit_memory, run_forked
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
-SPARE = 100 * 2**20  # bytes that a refusal may take
+SPARE = 100 * 2**20  # bytes of memory that a refusal may need
 LEVELS = np.arange(1024, dtype=np.uint8).reshape(32, 32)
 GREY = Image.fromarray(LEVELS)
 
@@ -33,16 +33,16 @@ def saved(form: str, picture: Image.Image = GREY, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-# -- F1: bad and odd pictures ---------------------------------------------------------------------
+# -- F1: bad and unusual pictures ------------------------------------------------------------------
 
 BAD = {
-    "nothing": b"",
+    "empty": b"",
     "text": b"This is not a picture.\n",
-    "the head of a PNG alone": saved("PNG")[:33],
+    "only the header of a PNG": saved("PNG")[:33],
     "a cut PNG": saved("PNG")[:-30],
     "a cut JPEG": saved("JPEG")[:300],
     "a cut GIF": saved("GIF")[:-40],
-    "a PNG with another byte": saved("PNG")[:60] + b"!" + saved("PNG")[61:],
+    "a PNG with a wrong byte": saved("PNG")[:60] + b"!" + saved("PNG")[61:],
     "a PNG without a width": saved("PNG").replace(struct.pack(">II", 32, 32), bytes(8)),
 }  # fmt: skip
 
@@ -69,37 +69,41 @@ def test_a_bad_picture_is_refused_before_anything_is_written(
     assert (done.code, done.json["count"]) == (0, 2)
 
 
-def turned() -> bytes:
+def rotated() -> bytes:
     exif = Image.Exif()
-    exif[0x0112] = 6  # turn by 90 degrees to see it upright
+    exif[0x0112] = 6  # rotate by 90 degrees to show it upright
     return saved("PNG", Image.fromarray(np.rot90(LEVELS)), exif=exif)
 
 
-ODD = {
-    "as it is": saved("PNG"),
-    "turned by its camera": turned(),
+UNUSUAL = {
+    "plain": saved("PNG"),
+    "rotated by its camera": rotated(),
     "colour": saved("PNG", GREY.convert("RGB")),
     "opaque RGBA": saved("PNG", GREY.convert("RGBA")),
     "16 bits": saved("PNG", Image.fromarray(LEVELS.astype(np.uint16) * 257)),
     "a palette": saved("PNG", GREY.convert("P")),
     "CMYK": saved("TIFF", GREY.convert("RGB").convert("CMYK")),
-    "the first of two": saved("GIF", GREY, save_all=True, append_images=[Image.new("L", (32, 32))]),
+    "the first of two frames": saved(
+        "GIF", GREY, save_all=True, append_images=[Image.new("L", (32, 32))]
+    ),
     "BMP": saved("BMP"),
     "lossless WebP": saved("WEBP", GREY.convert("RGB"), lossless=True),
 }
 
 
 @pytest.mark.fault("F1")
-@pytest.mark.parametrize("what", ODD)
-def test_a_picture_in_another_dress_has_the_same_code(
+@pytest.mark.parametrize("what", UNUSUAL)
+def test_an_unusual_picture_has_the_code_of_the_plain_one(
     what: str, genctl: RunGenctl, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "plain.png").write_bytes(saved("PNG"))
-    (tmp_path / "odd.png").write_bytes(ODD[what])
-    words = ("plain.png", "odd.png", "--run", model, "--out", "codes.jsonl", "--quiet")
+    (tmp_path / "unusual.png").write_bytes(UNUSUAL[what])
+    words = ("plain.png", "unusual.png", "--run", model, "--out", "codes.jsonl", "--quiet")
     assert genctl("encode", *words).code == 0
-    plain, odd = (json.loads(line)["code"] for line in Path("codes.jsonl").read_text().splitlines())
-    assert np.allclose(plain, odd, atol=1e-2)
+    plain, unusual = (
+        json.loads(line)["code"] for line in Path("codes.jsonl").read_text().splitlines()
+    )
+    assert np.allclose(plain, unusual, atol=1e-2)
 
 
 @pytest.mark.fault("F1")
@@ -124,21 +128,21 @@ def chunk(content: bytes) -> bytes:
 
 
 def png_of_size(width: int, height: int) -> bytes:
-    """The head of a PNG that claims to be so large."""
+    """A PNG whose header claims this size."""
     head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     parts = (head, b"IDAT" + zlib.compress(bytes(1000)), b"IEND")
     return b"\x89PNG\r\n\x1a\n" + b"".join(map(chunk, parts))
 
 
-def chatty(key: str) -> bytes:
-    """A small picture with 200 MB of text, packed."""
+def png_with_long_text(key: str) -> bytes:
+    """A small picture with 200 MB of compressed text."""
     whole = saved("PNG")
     text = zlib.compress(b" " * 200_000_000, 9)
     return whole[:33] + chunk(b"zTXt" + key.encode() + b"\0\0" + text) + whole[33:]
 
 
-def sized(form: str, width: int, height: int) -> bytes:
-    """The head of a file of another format that claims to be so large."""
+def file_of_size(form: str, width: int, height: int) -> bytes:
+    """A file of another format whose header claims this size."""
     content = bytearray(saved(form, GREY.convert("RGB")))
     match form:
         case "BMP":
@@ -164,10 +168,10 @@ BOMBS = {
     "8,000 squared": png_of_size(8_000, 8_000),
     "2^31 squared": png_of_size(2**31 - 1, 2**31 - 1),
     "a long line": png_of_size(2**31 - 1, 1),
-    "200 MB of text": chatty("Comment"),
-    "a huge BMP": sized("BMP", 100_000, 100_000),
-    "a huge GIF": sized("GIF", 65_535, 65_535),
-    "a huge JPEG": sized("JPEG", 65_500, 65_500),
+    "200 MB of text": png_with_long_text("Comment"),
+    "a huge BMP": file_of_size("BMP", 100_000, 100_000),
+    "a huge GIF": file_of_size("GIF", 65_535, 65_535),
+    "a huge JPEG": file_of_size("JPEG", 65_500, 65_500),
     "a huge TIFF": tiff_of_size(100_000, 100_000),
     "PDF": saved("PDF"),
     "EPS": saved("EPS"),
@@ -180,7 +184,7 @@ BOMBS = {
 @linux
 @pytest.mark.fault("F2")
 @pytest.mark.parametrize("what", BOMBS)
-def test_a_bomb_is_refused_in_little_memory(what: str, model: Path, tmp_path: Path) -> None:
+def test_a_bomb_is_refused_with_little_memory(what: str, model: Path, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.png"
     bomb.write_bytes(BOMBS[what])
     before = contents(tmp_path)
@@ -197,7 +201,7 @@ def test_a_bomb_is_refused_in_little_memory(what: str, model: Path, tmp_path: Pa
 @linux
 @pytest.mark.fault("F2")
 @pytest.mark.parametrize("side", [8_000, 10_000, 20_000])
-def test_a_picture_that_claims_to_be_huge_is_refused_for_its_size(
+def test_a_picture_with_a_huge_size_is_refused_for_its_size(
     side: int, genctl: RunGenctl, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "a.png").write_bytes(png_of_size(side, side))
@@ -205,7 +209,7 @@ def test_a_picture_that_claims_to_be_huge_is_refused_for_its_size(
 
 
 @pytest.mark.fault("F2")
-def test_a_picture_with_a_long_but_sane_text_is_read(
+def test_a_picture_with_a_long_but_harmless_text_is_read(
     genctl: RunGenctl, model: Path, tmp_path: Path
 ) -> None:
     text = PngImagePlugin.PngInfo()
