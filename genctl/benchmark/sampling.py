@@ -25,5 +25,5 @@ def plain_samples(trained: TrainedModel, count: int, device: torch.device) -> in
 def genctl_samples(trained: TrainedModel, count: int) -> int:
     """Generate ``count`` images as ``genctl sample --condition noise``; returns ``count``."""
     conditions = ("noise",) if trained.metadata.config.condition.code_dim else ()
-    samples = SampleSet.of(SampleRequest(conditions, count), trained)
+    samples = SampleSet.from_request(SampleRequest(conditions, count), trained)
     return sum(map(len, samples.batches(GENCTL_BATCH_SIZE)))

@@ -50,7 +50,7 @@ def reproduce(
                 "that one with --run"
             )
         target = out or picture.with_name(f"{picture.stem}.again.png")
-        samples = SampleSet.of(provenance.request, trained, console_.info, console_.warn)
+        samples = SampleSet.from_request(provenance.request, trained, console_.info, console_.warn)
         pixels = provenances.regenerate(samples, provenance, batch_size=1024)
         identical = provenances.is_identical(picture, pixels)
         files.atomic_write(target, pictures.png(pixels, provenances.png_text(provenance)))

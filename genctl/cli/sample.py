@@ -77,7 +77,7 @@ def sample(
     ] = False,
     device: options.Device = "auto",
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Images in memory at a time.")
+        int, typer.Option("--batch-size", min=1, help="Images generated at a time; changes no image.")
     ] = 4096,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -106,7 +106,7 @@ def sample(
             console_.info(f"sampling from {path}")
         trained = model_file.read(path, choose_device(device))
         request = SampleRequest(tuple(condition or ()), n, seed, truncation, interpolate)
-        samples = SampleSet.of(request, trained, console_.info, console_.warn)
+        samples = SampleSet.from_request(request, trained, console_.info, console_.warn)
         provenance = asdict(provenance_of(samples))
         target = out or _default_path(provenance, form)
         with open_reporter(console_) as reporter:

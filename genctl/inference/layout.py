@@ -85,16 +85,16 @@ def frames(samples: SampleSet, pixels: Tensor) -> list[Tensor]:
 
 def _frame(samples: SampleSet, pixels: Tensor, step: int) -> Tensor:
     own = pixels.split(samples.counts)
-    shown = [
+    pairs = [
         (condition.picture, images[step])
         for condition, images in zip(samples.conditions, own, strict=True)
         if len(images)
     ]
-    if all(picture is None for picture, _ in shown):
-        return pictures.grid([[image for _, image in shown]])
+    if all(picture is None for picture, _ in pairs):
+        return pictures.grid([[image for _, image in pairs]])
     blank = torch.full_like(pixels[0], pictures.BACKGROUND)
     return pictures.grid(
-        [[blank if picture is None else picture, image] for picture, image in shown]
+        [[blank if picture is None else picture, image] for picture, image in pairs]
     )
 
 

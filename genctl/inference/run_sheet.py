@@ -37,7 +37,7 @@ def render_sheet(
         except GenctlError as error:  # the other runs can still be shown
             warn(str(error))
             continue
-        rows.append(SampleSet.of(SampleRequest(n=COLUMNS), trained).pixels(COLUMNS))
+        rows.append(SampleSet.from_request(SampleRequest(n=COLUMNS), trained).pixels(COLUMNS))
         runs_in_rows.append(run)
     if not rows:
         raise MissingInput(

@@ -49,7 +49,7 @@ class SampleSet:
     conditions: list[ResolvedCondition]
 
     @classmethod
-    def of(
+    def from_request(
         cls,
         request: SampleRequest,
         trained: TrainedModel,

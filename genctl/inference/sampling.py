@@ -18,15 +18,15 @@ from genctl.data.pixels import to_uint8
 from genctl.model import Model
 
 CPU_BATCH = 64  # images; larger batches are no faster on a CPU
-GPU_BATCH = 1024  # on anything else, which would idle with fewer
-BLOCK = 256  # samples whose z is drawn together
+GPU_BATCH = 1024  # smaller batches leave a GPU idle
+BLOCK = 256  # samples whose random numbers come from one generator
 
 
 def sample_z(seed: int, first: int, count: int, z_dim: int, *key: str) -> Tensor:
-    """z (count, z_dim) of the samples ``first``, ``first + 1``, … of ``seed``.
+    """z (count, z_dim) of the samples ``first``, ``first + 1``, …
 
     Args:
-        seed: the seed of all samples.
+        seed: the random seed.
         first: the number of the first sample.
         count: how many samples.
         z_dim: length of z.
@@ -47,7 +47,7 @@ def from_blocks(block: Callable[[int], Tensor], first: int, count: int) -> Tenso
 
 
 def fractions(first: int, count: int, steps: int) -> Tensor:
-    """How far (count, 1) each step from ``first`` on is along a walk of ``steps``, 0 to 1."""
+    """The positions (count, 1), 0 to 1, of steps ``first``, ``first + 1``, … of ``steps``."""
     return torch.arange(first, first + count)[:, None] / max(steps - 1, 1)
 
 

@@ -165,10 +165,10 @@ def test_control_characters_in_a_name_are_escaped(genctl: RunGenctl, runs: Path)
     names = ["[bold]loud", "[red", "a\x1b[31mred\x07", "two\nlines", "\u202eback", "\udcff"]
     for name in names:
         make(runs, name)
-    shown = ["[bold]loud", "[red", "a\\x1b[31mred\\x07", "two\\nlines", "\\u202eback", "\\udcff"]
+    printed = ["[bold]loud", "[red", "a\\x1b[31mred\\x07", "two\\nlines", "\\u202eback", "\\udcff"]
     for options in ([], ["--csv"]):
         out = genctl("runs", *options).out
-        assert all(text in out for text in shown)
+        assert all(text in out for text in printed)
         assert not set("\x1b\x07\u202e\udcff") & set(out)
         assert len(out.splitlines()) == 1 + 4 + len(names)
     assert {row["run"] for row in genctl("runs", "--json").json["runs"]} >= set(names)

@@ -102,7 +102,7 @@ def model_check(original: Path) -> Check:
             require(error, path)
             return
         if is_signed:
-            SampleSet.of(SampleRequest((), 2, 0), found).pixels(2)
+            SampleSet.from_request(SampleRequest((), 2, 0), found).pixels(2)
             return
         assert found.metadata == expected.metadata
         weights = expected.model.state_dict()

@@ -66,7 +66,7 @@ def test_a_bad_picture_is_refused_before_anything_is_written(
         refuse(genctl, command, "cannot use some/m.png: ")
     bad.unlink()
     done = genctl("encode", "some", "--run", model, "--json")
-    assert (done.code, done.json["count"]) == (0, 2)
+    assert (done.code, done.json["images"]) == (0, 2)
 
 
 def rotated() -> bytes:

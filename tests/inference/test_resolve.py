@@ -207,7 +207,7 @@ def bad_files() -> dict[str, bytes]:
 
     good = packed(codes=np.ones((3, 16), np.float32))
     return {
-        "wrong width": packed(codes=np.ones((3, 8), np.float32)),
+        "wrong length": packed(codes=np.ones((3, 8), np.float32)),
         "not finite": packed(codes=np.full((3, 16), np.nan, np.float32)),
         "float64": packed(codes=np.ones((3, 16))),
         "other names": packed(other=np.ones(3)),

@@ -40,7 +40,7 @@ def sample_set(
     interpolate: bool = False,
 ) -> SampleSet:
     request = SampleRequest(conditions, n, seed, truncation, interpolate)
-    return SampleSet.of(request, trained)
+    return SampleSet.from_request(request, trained)
 
 
 def cell(grid: Tensor, row: int, column: int, lead: int = 0) -> Tensor:

@@ -34,7 +34,7 @@ def trained(
 
 def pixels(trained: TrainedModel, n: int, *conditions: str, batch_size: int = 1024, seed: int = 0
            ) -> Tensor:  # fmt: skip
-    return SampleSet.of(SampleRequest(conditions, n, seed), trained).pixels(batch_size)
+    return SampleSet.from_request(SampleRequest(conditions, n, seed), trained).pixels(batch_size)
 
 
 def specs(trained: TrainedModel) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def test_other_conditions_change_no_image(trained: TrainedModel) -> None:
 def test_without_conditions_every_class_has_the_images_it_has_alone(trained: TrainedModel) -> None:
     if not specs(trained):
         pytest.skip("an unconditional model")
-    samples = SampleSet.of(SampleRequest((), 23), trained)
+    samples = SampleSet.from_request(SampleRequest((), 23), trained)
     assert samples.counts == [3, 3, 3, 2, 2, 2, 2, 2, 2, 2]
     for label, own in enumerate(samples.pixels(1024).split(samples.counts)):
         assert torch.equal(own, pixels(trained, len(own), f"label:{label}"))
@@ -100,7 +100,7 @@ def test_a_different_seed_gives_different_images(trained: TrainedModel) -> None:
 
 
 def test_one_sample_can_be_generated_alone(trained: TrainedModel) -> None:
-    samples = SampleSet.of(SampleRequest(specs(trained), 5), trained)
+    samples = SampleSet.from_request(SampleRequest(specs(trained), 5), trained)
     pixels = samples.pixels(1024)
     assert all(torch.equal(samples.sample(i), pixels[i]) for i in range(len(samples)))
 
