@@ -1,28 +1,28 @@
-"""What can go wrong for a user, each kind with the exit code that scripts rely on."""
+"""Errors that a user can correct, each class with the exit code that scripts rely on."""
 
 import errno
 from typing import Any
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 OUT_OF_MEMORY = (
-    "allocate memory",  # torch, and the system when it loads a library or starts a process
+    "allocate memory",  # torch; the system, when it loads a library or starts a process
     "failed to map segment",
     "bad_alloc",
-    "could not create a primitive",  # oneDNN, which does not say why
+    "could not create a primitive",  # oneDNN
     "could not create a memory object",
 )
-"""What a full memory is called in the errors of those that have no class for it."""
+"""Texts of errors that mean that memory is full, from libraries without a class for it."""
 
 
 class GenctlError(Exception):
-    """Something that a user can mend.
+    """Something that a user can correct.
 
-    Its text is one line of the form ``<what> <which file or key>: <why>; <what to do>``.
+    The message is one line of the form ``<what> <which file or key>: <why>; <what to do>``.
     """
 
     exit_code = 1
     result: dict[str, Any] | None = None
-    """What `--json` prints besides the message."""
+    """What ``--json`` prints besides the message."""
 
     def lines(self) -> list[str]:
         """The messages to print, one line each."""
@@ -30,71 +30,71 @@ class GenctlError(Exception):
 
 
 class UsageError(GenctlError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something impossible."""
 
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    """One or more settings are wrong; every one of them is told."""
+    """One or more settings are wrong; every problem is listed."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
 
     def lines(self) -> list[str]:
-        """The messages to print, one line for each wrong setting."""
+        """The messages to print, one line for each problem."""
         return self.problems
 
 
 class Diverged(GenctlError):
-    """The numbers of a run are no longer finite; running it again would end the same way."""
+    """The losses or weights of a run are no longer finite; a retry would end the same way."""
 
     exit_code = 3
 
 
 class BadContent(GenctlError):
-    """A file is there, but what it holds cannot be used."""
+    """A file exists, but its content cannot be used."""
 
     exit_code = 65
 
 
 class TooNew(BadContent):
-    """A file is whole, but of a later version of genctl."""
+    """A file is intact, but was written by a later version of genctl."""
 
 
 class MissingInput(GenctlError):
-    """A file that was asked for is not there or cannot be read."""
+    """A file does not exist or cannot be read."""
 
     exit_code = 66
 
 
 class Unavailable(GenctlError):
-    """A device or a download is not to be had now."""
+    """A device or a download is not available now."""
 
     exit_code = 69
 
 
 class OutOfMemory(GenctlError):
-    """The work does not fit into the memory of the machine or its GPU."""
+    """The work does not fit into the memory of the machine or of its GPU."""
 
     exit_code = 71
 
 
 class CannotCreate(GenctlError):
-    """The output cannot be made where it was asked for."""
+    """An output cannot be created at its place."""
 
     exit_code = 73
 
 
 class WriteFailed(GenctlError):
-    """A file could not be written whole; what was there before is untouched."""
+    """A file could not be written completely; the old one is untouched."""
 
     exit_code = 74
 
 
 class Locked(GenctlError):
-    """Another process is at work in the run directory."""
+    """Another process is using the run directory."""
 
     exit_code = 75
 
@@ -108,12 +108,12 @@ class Interrupted(GenctlError):
 
 
 def user_error(error: Exception) -> GenctlError | None:
-    """What an error of the system or of a library means to a user, where that is known."""
+    """The error for users that an error of the system or of a library means, where it is known."""
     is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    if is_memory or any(sign in str(error) for sign in OUT_OF_MEMORY):
+    if is_memory or any(text in str(error) for text in OUT_OF_MEMORY):
         return OutOfMemory(
             "out of memory: the work does not fit; ask for fewer images at a time "
-            "(training.batch_size, --batch-size, --n), or allow the process more"
+            "(training.batch_size, --batch-size, --n), or give the process more memory"
         )
     if not isinstance(error, OSError) or error.filename is None:
         return None

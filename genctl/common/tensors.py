@@ -1,4 +1,4 @@
-"""Safetensors files that carry a digest of everything in them. No pickle, ever."""
+"""Safetensors files with JSON metadata and a SHA-256 digest of both. No pickle."""
 
 import hashlib
 import json
@@ -16,36 +16,37 @@ from genctl.common.errors import BadContent, MissingInput, TooNew
 from genctl.common.files import atomic_write
 
 FORMAT = 1
-MAX_HEADER = 4 * 1024 * 1024  # bytes of names, shapes and settings
+MAX_HEADER = 4 * 1024 * 1024  # bytes, for names, shapes and metadata
 
 
 def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> str:
-    """Write tensors and JSON-able metadata to one file, whole or not at all.
+    """Write tensors and metadata that JSON can hold to one file, atomically.
 
     Returns:
-        The SHA-256 digest that the file carries.
+        The SHA-256 digest in the file.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(metadata, sort_keys=True)
     digest = _digest(tensors, text)
     header = {"format": f"genctl {FORMAT}", "metadata": text, "sha256": digest}
-    atomic_write(path, _in_order(save(tensors, header)))
+    atomic_write(path, _with_sorted_header(save(tensors, header)))
     return digest
 
 
 def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]:
-    """Read what ``write`` wrote, and refuse anything else.
+    """Read a file that ``write`` wrote; refuse any other.
 
     Args:
         path: the file.
         kind: the value that ``metadata["kind"]`` must have.
 
     Returns:
-        The tensors, the metadata and the digest of both.
+        The tensors, the metadata, and the digest of both.
 
     Raises:
-        MissingInput: the file is not there or cannot be read.
-        BadContent: it is not such a file, or not a single bit of it may be trusted.
+        MissingInput: the file does not exist or cannot be read.
+        BadContent: it is not such a file, or it was changed.
+        TooNew: it has a later format.
     """
     content, header = _content(path)
     if not str(header.get("format", "")).startswith("genctl "):
@@ -64,7 +65,7 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]
     if header.get("sha256") != digest:
         raise BadContent(f"cannot use {path}: SHA-256 mismatch, so it was changed; get it again")
     if not isinstance(metadata, dict):
-        raise BadContent(f"cannot use {path}: its metadata are not a JSON object; get it again")
+        raise BadContent(f"cannot use {path}: its metadata is not a JSON object; get it again")
     if metadata.get("kind") != kind:
         raise BadContent(
             f"cannot use {path}: it holds a {metadata.get('kind')}, not a {kind}; name another file"
@@ -73,7 +74,11 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]
 
 
 def require_finite(tensors: dict[str, Tensor], path: Path) -> None:
-    """Refuse weights that are not numbers."""
+    """Refuse weights that are infinite or NaN.
+
+    Raises:
+        BadContent: naming the first such tensor.
+    """
     name = first_non_finite(tensors)
     if name:
         raise BadContent(
@@ -82,18 +87,18 @@ def require_finite(tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def first_non_finite(tensors: dict[str, Tensor]) -> str | None:
-    """The name of the first tensor with a value that is infinite or not a number."""
+    """The name of the first tensor with an infinite value or a NaN."""
     for name, tensor in tensors.items():
         if not tensor.is_floating_point():
             continue
-        asked = tensor.float() if tensor.element_size() == 1 else tensor  # too small to be asked
-        if not bool(torch.isfinite(asked).all()):
+        values = tensor.float() if tensor.element_size() == 1 else tensor  # no isfinite for float8
+        if not bool(torch.isfinite(values).all()):
             return name
     return None
 
 
 def _content(path: Path) -> tuple[bytes, dict[str, str]]:
-    """The bytes of a file that is as long as its header says, and what its header says of it."""
+    """The bytes of a file, whose length must be as in its header, and the header's metadata."""
     try:
         if path.exists() and not path.is_file():
             raise MissingInput(f"cannot read {path}: not a file; check the path")
@@ -105,8 +110,8 @@ def _content(path: Path) -> tuple[bytes, dict[str, str]]:
             length = int.from_bytes(start[:8], "little")
             if not 0 < length <= MAX_HEADER or start[8:] != b"{":
                 raise BadContent(
-                    f"cannot use {path}: not a safetensors file, and others, as pickles, are never "
-                    "opened; give a model.safetensors that genctl wrote"
+                    f"cannot use {path}: not a safetensors file, and pickles and other formats "
+                    "are never opened; give a model.safetensors that genctl wrote"
                 )
             start += file.read(length - 1)
             if len(start) < 8 + length:
@@ -132,7 +137,7 @@ def _truncated(path: Path, expected: str, found: int) -> str:
 
 def _parsed(header: bytes, path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(header, object_pairs_hook=_without_twins)
+        found = json.loads(header, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
         raise BadContent(
             f"cannot use {path}: damaged header: {_short(error)}; get it again"
@@ -153,19 +158,19 @@ def _length_of_tensors(header: dict[str, Any], path: Path) -> int:
         ) from None
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, unless readers could disagree on what it says."""
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; duplicate keys are refused, since readers disagree on what they mean."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands there twice")
+        raise ValueError("a duplicate key")
     return found
 
 
-def _in_order(content: bytes) -> bytes:
-    """The same file with its header sorted; safetensors writes it in an order that varies."""
+def _with_sorted_header(content: bytes) -> bytes:
+    """The same file with its header sorted: safetensors writes it in varying order."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)  # the tensors behind it stay aligned
+    header += b" " * (-len(header) % 8)  # keeps the tensors aligned
     return len(header).to_bytes(8, "little") + header + content[end:]
 
 

@@ -1,4 +1,4 @@
-"""Weights as flat tensors with names, and back."""
+"""Weights as flat dictionaries of named tensors."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def prefixed(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def without_prefix(prefix: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The entries below ``prefix``, named without it."""
+    """The entries whose names begin with ``prefix``, without it."""
     start = f"{prefix}."
     return {name[len(start) :]: value for name, value in values.items() if name.startswith(start)}
 
 
 def load_weights(network: nn.Module, values: Mapping[str, Tensor], path: Path) -> None:
-    """Fill a network, refusing weights that are not exactly its own.
+    """Load weights into a network, which must match exactly.
 
     Raises:
         BadContent: naming the first three differences.
@@ -37,7 +37,7 @@ def load_weights(network: nn.Module, values: Mapping[str, Tensor], path: Path) -
 def require_matching(
     expected: Mapping[str, Tensor], values: Mapping[str, Tensor], path: Path
 ) -> None:
-    """Refuse tensors that differ from ``expected`` in a name, a shape or a type.
+    """Refuse tensors that differ from ``expected`` in name, shape or dtype.
 
     Raises:
         BadContent: naming the first three differences.
@@ -62,9 +62,10 @@ def require_matching(
 
 
 class SkipInit(TorchFunctionMode):
-    """Networks built in this block hold whatever the memory held: their weights will be loaded.
+    """Leaves the weights of networks that are built in the block uninitialized.
 
-    Filling them takes time, and on the device "meta" it would load torch's compiler.
+    For weights that are loaded next: initialization takes time, and on the device "meta" it would
+    import torch's compiler. ``torch.nn.utils.skip_init`` builds one module, not a whole network.
     """
 
     def __torch_function__(

@@ -1,4 +1,4 @@
-"""From a config to the model that it describes."""
+"""From a config to its model."""
 
 from collections.abc import Iterable
 
@@ -10,12 +10,12 @@ from genctl.model import Model
 
 
 def build_model(config: Config, num_classes: int, roles: Iterable[str] | None = None) -> Model:
-    """A model with freshly initialized networks.
+    """A model with newly initialized networks.
 
     Args:
         config: the config.
-        num_classes: how many classes the data has; 0 for data without labels.
-        roles: which networks to build; by default all that the objective needs.
+        num_classes: the number of classes in the data; 0 for data without labels.
+        roles: which networks to build; by default those of the objective and the encoder.
     """
     condition, family, objective = config.condition, config.networks, config.objective
     shape, code_dim = config.data.shape, condition.code_dim

@@ -1,4 +1,4 @@
-"""The settings of scores during training."""
+"""Settings of scores during training."""
 
 from pydantic import Field, NonNegativeInt
 
@@ -6,9 +6,10 @@ from genctl.common.settings import Settings
 
 
 class EvaluationSettings(Settings):
-    """How often a run is scored, and on how many images."""
+    """How often a run is scored, and with how many images."""
 
     every: NonNegativeInt = 0
-    """Images from one score to the next; 0 never scores, and the last weights are the model."""
+    """Images between scores; the model of the run is the one with the best score. With 0 there are
+    no scores, and the model is the last one."""
     num_samples: int = Field(default=2000, ge=100, le=100_000)
-    """Generated images for each score."""
+    """Number of generated images in each score."""

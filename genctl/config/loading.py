@@ -1,16 +1,16 @@
-"""The data of a config, checked against what shall be made of it."""
+"""The data of a config."""
 
 from genctl.config.config import Config
 from genctl.data.base import Images
 
 
 def load_data(config: Config) -> tuple[Images, Images]:
-    """The training images and the held-out ones, checked against the condition and the networks.
+    """The training images and the test images.
 
     Raises:
-        ConfigError: the settings do not go together.
-        Unavailable, BadContent, MissingInput: the data is not to be had.
+        ConfigError: the condition needs labels, and the data has none.
+        Unavailable, BadContent, MissingInput: the data cannot be loaded.
     """
-    data, held_out = config.data.load("train"), config.data.load("test")
-    config.condition.check(labelled=bool(data.classes))
-    return data, held_out
+    train, test = config.data.load("train"), config.data.load("test")
+    config.condition.check(labelled=bool(train.classes))
+    return train, test

@@ -1,4 +1,4 @@
-"""The configs that come with genctl."""
+"""The configs that are part of genctl."""
 
 import difflib
 from importlib import resources
@@ -40,5 +40,5 @@ def text(name: str) -> str:
 
 
 def summary(name: str) -> str:
-    """The first line of a preset, which says what it is for."""
+    """The first line of a preset: its purpose."""
     return text(name).splitlines()[0].lstrip("# ")

@@ -1,4 +1,4 @@
-"""What a run is called when nobody says."""
+"""The name of a run without ``--name``."""
 
 from pathlib import Path
 

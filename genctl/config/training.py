@@ -1,4 +1,4 @@
-"""The settings of a training run that belong to no network and no objective."""
+"""Settings of a training run: budget, batches, precision, checkpoints and logs."""
 
 from typing import Annotated, Literal
 
@@ -11,28 +11,28 @@ class TrainingSettings(Settings):
     """Budget, batches, precision, and what is saved."""
 
     images: Annotated[PositiveInt, Bookkeeping()] = 1_000_000
-    """Training budget, in real images that the critic sees."""
+    """Training budget, in real images."""
     batch_size: int = Field(default=64, ge=2, le=65536)
     """Images in a batch."""
     seed: NonNegativeInt = 0
     """Seed of all random numbers of the run."""
     patience: NonNegativeInt = 0
-    """Stop when the score has not improved for this many images; 0 never does."""
+    """Stop when the score has not improved for this many images; 0 never stops early."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`bf16` computes most products in bfloat16; `auto` does so where the hardware supports it."""
     ema_half_life: NonNegativeFloat = 10_000
     """Half-life, in images, of a weight in the exponential moving average used for sampling."""
     ema_rampup: float = Field(default=0.05, ge=0, le=1)
-    """The half-life is at most this share of the images seen so far; 0 turns the limit off."""
+    """The half-life is at most this fraction of the images seen so far; 0 removes the limit."""
     engine: Annotated[Literal["auto", "eager", "cuda_graph"], Bookkeeping()] = "auto"
-    """How a step is executed: `eager`, one operation after the other, or `cuda_graph`, recorded
-    once and replayed. Both compute the same; `auto` is `cuda_graph` on a CUDA device."""
+    """`eager` executes one operation after the other, `cuda_graph` records a step once and replays
+    it. Both compute the same; `auto` is `cuda_graph` on a CUDA device, else `eager`."""
     checkpoint_every: Annotated[PositiveInt, Bookkeeping()] = 100_000
-    """Images from one checkpoint, with its sample grid, to the next."""
+    """Images between checkpoints; a sample grid comes with each."""
     log_every: Annotated[PositiveInt, Bookkeeping()] = 5_000
-    """Images from one line of metrics to the next."""
+    """Images between lines of metrics."""
     keep: Annotated[PositiveInt, Bookkeeping()] = 2
-    """Checkpoints to keep."""
+    """Number of checkpoints to keep."""
 
     def ema_weight(self, images: int, step_images: int) -> float:
         """The weight of the current weights in the moving average.

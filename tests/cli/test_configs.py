@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from genctl.common.registry import kinds
 from genctl.config import config as configs
 from genctl.config import presets
 from tests.conftest import RunGenctl
@@ -87,8 +88,8 @@ def test_the_schema_has_every_section_and_kind_and_allows_nothing_else(genctl: R
     objects = [node for node in nodes(schema) if node.get("type") == "object"]
     assert all(node["additionalProperties"] is False for node in objects)
     for section, folder in (("data", "data"), ("objective", "objectives")):
-        kinds = schema["properties"][section]["discriminator"]["mapping"]
-        assert kinds.keys() == configs.kinds(folder).keys()
+        mapping = schema["properties"][section]["discriminator"]["mapping"]
+        assert mapping.keys() == kinds(folder).keys()
 
 
 def test_the_schema_explains_each_setting(genctl: RunGenctl) -> None:

@@ -1,4 +1,4 @@
-"""A word after `kind:` finds the file of its name, and a new file is a new word."""
+"""A `kind:` in YAML finds the class in the file of its name, and a new file is a new kind."""
 
 import shutil
 from pathlib import Path
@@ -13,13 +13,14 @@ FOLDERS = ("data", "conditions", "networks", "objectives")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_every_kind_lives_in_the_file_of_its_name(folder: str) -> None:
+def test_every_kind_is_in_the_file_of_its_name(folder: str) -> None:
     found = kinds(folder)
     assert found
     for kind, settings in found.items():
         place = settings.__module__.removeprefix(f"genctl.{folder}.")
         assert place in (kind, "torchvision_sets")
-        assert settings(**({"root": "."} if kind == "folder" else {})).kind == kind
+        values = {"root": "."} if kind == "folder" else {}
+        assert settings(**values).model_dump()["kind"] == kind
 
 
 def test_the_kinds_of_a_section_are_those_of_its_folder() -> None:
@@ -30,7 +31,7 @@ def test_the_kinds_of_a_section_are_those_of_its_folder() -> None:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A copy of the package, to drop files into."""
+    """A copy of the package, to add files to."""
     for folder in ("genctl", "configs"):
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=ignore)
@@ -38,28 +39,27 @@ def package(tmp_path: Path) -> Path:
 
 
 MARGIN = '''
-"""A hinge game with a margin, as somebody might add it."""
+"""A hinge loss with a margin."""
 
 from typing import Literal
 
-from genctl.objectives.base import Adversarial
+from genctl.objectives.adversarial import Adversarial
 
 
 class Margin(Adversarial):
     kind: Literal["margin"] = "margin"
     width: float = 1.0
 
-    def critic_terms(self, score, real, fake, batch):
-        real_scores, fake_scores = score.each(real, fake)
-        return {"real": (self.width - real_scores).relu().mean(),
-                "fake": (self.width + fake_scores).relu().mean()}
+    def critic_terms(self, real, fake):
+        return {"real": (self.width - real.scores).relu().mean(),
+                "fake": (self.width + fake.scores).relu().mean()}
 
-    def generator_terms(self, score, real, fake, batch):
-        return {"pushed": -score(fake).mean()}
+    def generator_terms(self, critic, real, fake):
+        return {"margin": -critic.scores(fake).mean()}
 '''
 
 
-def test_a_file_that_is_dropped_in_can_be_trained_with(package: Path) -> None:
+def test_a_new_file_is_a_new_kind(package: Path) -> None:
     (package / "objectives" / "margin.py").write_text(MARGIN)
     done = run_genctl(
         "train", "--config", "tiny", "--set", "objective.kind=margin", "--set",
@@ -68,10 +68,10 @@ def test_a_file_that_is_dropped_in_can_be_trained_with(package: Path) -> None:
     )  # fmt: skip
     assert done.code == 0, done.err
     assert done.json["status"] == "complete"
-    assert any(name.endswith("pushed") for name in done.json["metrics"])
+    assert any(name.endswith("margin") for name in done.json["metrics"])
 
 
-def test_a_kind_that_is_taken_is_not_replaced_in_silence(package: Path) -> None:
+def test_two_files_cannot_define_the_same_kind(package: Path) -> None:
     shutil.copy(package / "objectives" / "hinge.py", package / "objectives" / "hinge2.py")
     done = run_genctl(
         "configs", "check", "tiny", cwd=package.parent, PYTHONPATH=str(package.parent)

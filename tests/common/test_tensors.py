@@ -1,4 +1,4 @@
-"""Files that carry their digest: what is read is what was written, or it is refused."""
+"""Tensor files with a digest: what is read is what was written, or it is refused."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from torch import Tensor
 from genctl.common import tensors
 from genctl.common.errors import BadContent, MissingInput
 
-FACTS = {"kind": "thing", "numbers": [1, 2.5], "text": "ä"}
+METADATA = {"kind": "thing", "numbers": [1, 2.5], "text": "ä"}
 CONTENT = {
     "float": torch.tensor([[1.0, -0.0], [1e-40, 3e38]]),
     "half": torch.tensor([1.5]).bfloat16(),
@@ -28,16 +28,16 @@ def path(tmp_path: Path) -> Path:
 
 
 def forge(path: Path, content: dict[str, Tensor], metadata: Any) -> None:
-    """Write what a stranger who knows the format could write, digest and all."""
+    """Write a file with a valid digest but any metadata."""
     text = json.dumps(metadata)
     header = {"format": "genctl 1", "metadata": text, "sha256": tensors._digest(content, text)}
     path.write_bytes(save(content, header))
 
 
 def test_what_was_written_is_read(path: Path) -> None:
-    digest = tensors.write(path, CONTENT, FACTS)
+    digest = tensors.write(path, CONTENT, METADATA)
     content, metadata, read_digest = tensors.read(path, "thing")
-    assert metadata == FACTS
+    assert metadata == METADATA
     assert digest == read_digest
     assert content.keys() == CONTENT.keys()
     for name, tensor in CONTENT.items():
@@ -48,7 +48,7 @@ def test_what_was_written_is_read(path: Path) -> None:
 def test_the_same_content_makes_the_same_file(path: Path) -> None:
     written = set()
     for _ in range(10):
-        tensors.write(path, CONTENT, FACTS)
+        tensors.write(path, CONTENT, METADATA)
         written.add(path.read_bytes())
     assert len(written) == 1
 
@@ -56,19 +56,19 @@ def test_the_same_content_makes_the_same_file(path: Path) -> None:
 def test_the_digest_depends_on_every_part(path: Path) -> None:
     base = {"a": torch.zeros(2, 3), "b": torch.ones(1)}
     variants: list[tuple[dict[str, Tensor], dict[str, Any]]] = [
-        (base, FACTS),
-        (base, FACTS | {"text": "a"}),
-        ({"a": torch.zeros(3, 2), "b": torch.ones(1)}, FACTS),
-        ({"a": torch.zeros(2, 3), "c": torch.ones(1)}, FACTS),
-        ({"a": torch.zeros(2, 3).int(), "b": torch.ones(1)}, FACTS),
-        ({"a": torch.zeros(2, 3), "b": torch.ones(1) * 2}, FACTS),
+        (base, METADATA),
+        (base, METADATA | {"text": "a"}),
+        ({"a": torch.zeros(3, 2), "b": torch.ones(1)}, METADATA),
+        ({"a": torch.zeros(2, 3), "c": torch.ones(1)}, METADATA),
+        ({"a": torch.zeros(2, 3).int(), "b": torch.ones(1)}, METADATA),
+        ({"a": torch.zeros(2, 3), "b": torch.ones(1) * 2}, METADATA),
     ]
     digests = {tensors.write(path, content, metadata) for content, metadata in variants}
     assert len(digests) == len(variants)
 
 
-def test_any_changed_byte_and_any_lost_end_is_noticed(path: Path) -> None:
-    tensors.write(path, {"a": torch.arange(16.0)}, FACTS)
+def test_any_changed_or_missing_byte_is_noticed(path: Path) -> None:
+    tensors.write(path, {"a": torch.arange(16.0)}, METADATA)
     whole = path.read_bytes()
     for place in range(len(whole)):
         changed = bytearray(whole)
@@ -78,8 +78,8 @@ def test_any_changed_byte_and_any_lost_end_is_noticed(path: Path) -> None:
             content, metadata, _ = tensors.read(path, "thing")
         except BadContent:
             continue
-        # Blanks that fill up the header may change; what is read may not.
-        assert metadata == FACTS
+        # Padding of the header may change; what is read may not.
+        assert metadata == METADATA
         assert torch.equal(content["a"], torch.arange(16.0))
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
@@ -91,7 +91,7 @@ def test_any_changed_byte_and_any_lost_end_is_noticed(path: Path) -> None:
     ("content", "why"),
     [
         (b"", "truncated: expected at least 9 bytes, found 0"),
-        (b"\x80\x02pickled", "not a safetensors file.*pickles, are never opened"),
+        (b"\x80\x02pickled", "not a safetensors file.*pickles and other formats are never"),
         (b"\xff" * 100, "not a safetensors file"),
         ((2).to_bytes(8, "little") + b"[]", "not a safetensors file"),
         ((1).to_bytes(8, "little") + b"{", "damaged header"),
@@ -105,25 +105,25 @@ def test_any_changed_byte_and_any_lost_end_is_noticed(path: Path) -> None:
 )
 def test_other_files_are_refused_with_the_reason(content: bytes, why: str, path: Path) -> None:
     path.write_bytes(content)
-    with pytest.raises(BadContent, match=why) as told:
+    with pytest.raises(BadContent, match=why) as raised:
         tensors.read(path, "thing")
-    assert str(path) in str(told.value)
-    assert len(str(told.value).splitlines()) == 1
+    assert str(path) in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
 
 
-def test_a_missing_file_is_told(path: Path) -> None:
+def test_a_missing_file_is_reported(path: Path) -> None:
     with pytest.raises(MissingInput, match="No such file"):
         tensors.read(path, "thing")
 
 
 def test_another_kind_of_file_is_refused(path: Path) -> None:
-    tensors.write(path, {}, FACTS)
+    tensors.write(path, {}, METADATA)
     with pytest.raises(BadContent, match="it holds a thing, not a model"):
         tensors.read(path, "model")
 
 
 @pytest.mark.parametrize("metadata", [[], "text", 7, None])
-def test_forged_facts_are_refused(metadata: Any, path: Path) -> None:
+def test_metadata_that_is_no_object_is_refused(metadata: Any, path: Path) -> None:
     forge(path, {"a": torch.zeros(1)}, metadata)
     with pytest.raises(BadContent, match="not a JSON object"):
         tensors.read(path, "thing")
@@ -137,7 +137,7 @@ def test_values_that_are_not_finite_are_refused(value: float, dtype: torch.dtype
         tensors.require_finite(content, Path("file"))
 
 
-def test_every_type_can_be_asked_whether_it_is_finite() -> None:
+def test_float8_and_integers_are_checked_too() -> None:
     content = {"tiny": torch.ones(2).to(torch.float8_e5m2), "count": torch.tensor([1])}
     tensors.require_finite(content, Path("file"))
     with pytest.raises(BadContent, match="tiny"):

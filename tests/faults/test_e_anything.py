@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genctl.common.errors import BadContent, GenctlError, MissingInput, UsageError
+from genctl.common.registry import kinds
 from genctl.config import config as configs
 from genctl.data.digits import Digits
 from genctl.data.pictures import tensor_to_pil
@@ -18,7 +19,7 @@ from genctl.runs.model_file import TrainedModel
 from tests.support.models import save_model
 
 WORDS = st.sampled_from(
-    [*configs.Config.model_fields, *configs.kinds("objectives"), *configs.kinds("data"), "kind",
+    [*configs.Config.model_fields, *kinds("objectives"), *kinds("data"), "kind",
      "gamma", "image_size", "images", "root", "7", "-1", "1e-3", ".nan", "[1, 2]", "{}", "~",
      "true", "x", "!x", "*x", "&x", '"', "\0"]
 )  # fmt: skip

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from genctl.common.registry import kinds
 from genctl.config import config as configs
 from tests.conftest import REPOSITORY, RunGenctl
 from tests.faults.refusal import changed, contents, error_lines
@@ -58,7 +59,7 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_their_lines(
         "file.yaml:6: networks.z_dim: must be less than or equal to 4096, found the number "
         "1000000000",
         f"file.yaml:7: objective.kind: the text 'hing' is not one of "
-        f"{', '.join(configs.kinds('objectives'))}; did you mean 'hinge'?",
+        f"{', '.join(kinds('objectives'))}; did you mean 'hinge'?",
     ]  # fmt: skip
     accept(genctl, GOOD)
 

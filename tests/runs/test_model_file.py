@@ -58,7 +58,7 @@ def test_a_duplicate_key_is_refused(untrained_model: Path, tmp_path: Path) -> No
     assert start in text
     for twins in (f'"class_codes": {codes}, {start}', f'{start}"format": "genctl 1", '):
         path.write_bytes(with_header(content, text.replace(start, twins, 1)))
-        refuse(path, "a key stands there twice")
+        refuse(path, "a duplicate key")
 
 
 def test_files_of_another_program_or_a_newer_version_are_refused(
