@@ -1,4 +1,4 @@
-"""genctl configs: the presets, and whether a file of your own is right. No torch here."""
+"""genctl configs: list, show, copy and check configs, and print their schema, without torch."""
 
 import json as json_module
 from pathlib import Path
@@ -35,7 +35,7 @@ def show(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Print a preset, comments and all; with --json every value spelled out."""
+    """Print a preset with its comments; with --json, all its values."""
     with console(json, quiet, debug) as out:
         from genctl.config import config as configs
 
@@ -51,7 +51,7 @@ def copy(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Copy a preset to a file of your own; an existing file is left alone."""
+    """Copy a preset to a new file; an existing file is never replaced."""
     with console(json, quiet, debug) as out:
         from genctl.common import files
         from genctl.common.errors import CannotCreate
@@ -71,12 +71,12 @@ def check(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Check a config file and tell all its mistakes at once."""
+    """Check a config file and report all its mistakes."""
     with console(json, quiet, debug) as out:
         from genctl.config import config as configs
 
         config = configs.load(file)
-        out.info(f"{file}: fine")
+        out.info(f"{file}: valid")
         out.result({"file": file, "config": config.model_dump(mode="json")})
 
 

@@ -49,7 +49,7 @@ def test_copy_writes_a_valid_config_and_never_replaces_a_file(
 def test_check_accepts_a_valid_file(genctl: RunGenctl, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("data: {kind: digits}\n")
     done = genctl("configs", "check", "mine.yaml")
-    assert (done.code, done.out, done.err) == (0, "", "mine.yaml: fine\n")
+    assert (done.code, done.out, done.err) == (0, "", "mine.yaml: valid\n")
     assert genctl("configs", "check", "mine.yaml", "--quiet").err == ""
     checked = genctl("configs", "check", "mine.yaml", "--json").json
     assert checked["config"]["networks"]["kind"] == "dcgan"

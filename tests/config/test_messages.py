@@ -15,8 +15,8 @@ MISTAKES = [
     ("data: {image_size: 16}", f"data.kind: is missing; choose one of {DATA_KINDS}"),
     ("networks: {kind: [1]}", "networks.kind: a list of 1 is not one of dcgan, resnet"),
     ("data: {kind: folder}", "data.root: is missing, and has no default"),
-    ("data: {kind: digits, image_size: 33}", "data.image_size: must be a power of two, as 16, 32 "
-     "or 64; found 33"),
+    ("data: {kind: digits, image_size: 33}", "data.image_size: must be a power of two, such as "
+     "16, 32 or 64; found 33"),
     ("optimizer: {schedule: linea}", "optimizer.schedule: must be 'none', 'linear' or 'cosine', "
      "found the text 'linea'; did you mean 'linear'?"),
     ("optimizer: {betas: [0, 0, 0]}", "optimizer.betas: must have at most 2 values, found a list "

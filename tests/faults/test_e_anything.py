@@ -1,4 +1,4 @@
-"""Whatever is written into a config, after --set or after --condition: a meaning, or a reason."""
+"""Any config, --set or --condition is either understood or refused with a reason."""
 
 import contextlib
 import os
@@ -27,11 +27,15 @@ LINES = st.builds(
     lambda indent, key, value: f"{'  ' * indent}{key}: {value}", st.integers(0, 2), WORDS, WORDS
 )
 CONFIG = st.text(max_size=80) | st.lists(LINES, max_size=6).map("\n".join)
-OPTION = st.builds("{}.{}={}".format, WORDS, WORDS, WORDS) | st.text(max_size=20)
+OPTION = (
+    st.builds("{}.{}={}".format, WORDS, WORDS, WORDS)
+    | st.builds("condition.augment.{}={}".format, WORDS, WORDS)
+    | st.text(max_size=20)
+)
 
 
-def understand(text: str, options: list[str]) -> None:
-    """A config that can be written and read again, or lines that say where it is wrong."""
+def require_understood_or_refused(text: str, options: list[str]) -> None:
+    """A config that can be written and read again, or messages with their places."""
     problems, config = [], None
     try:
         config = configs.parse(text, "file.yaml", options)
@@ -45,18 +49,18 @@ def understand(text: str, options: list[str]) -> None:
 @pytest.mark.fault("E1")
 @settings(max_examples=250, deadline=None)
 @given(CONFIG, st.lists(OPTION, max_size=3))
-def test_any_text_gives_a_config_or_an_error_for_people(text: str, options: list[str]) -> None:
-    understand(text, options)
+def test_any_text_gives_a_config_or_an_error_with_a_reason(text: str, options: list[str]) -> None:
+    require_understood_or_refused(text, options)
 
 
 @pytest.mark.slow
 @pytest.mark.fault("E1")
 @settings(max_examples=20_000, deadline=None)
 @given(CONFIG, st.lists(OPTION, max_size=3))
-def test_any_of_many_texts_gives_a_config_or_an_error_for_people(
+def test_any_of_many_texts_gives_a_config_or_an_error_with_a_reason(
     text: str, options: list[str]
 ) -> None:
-    understand(text, options)
+    require_understood_or_refused(text, options)
 
 
 SPECIAL = st.sampled_from(
@@ -68,7 +72,7 @@ SPEC = st.lists(SPECIAL | st.text(max_size=4), max_size=5).map("".join)
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
-    """A model, in a folder where there are a few pictures; the working directory is there too."""
+    """A model in the working directory, which also has a few pictures."""
     folder = tmp_path_factory.mktemp("specs")
     (folder / "some").mkdir()
     for number in range(3):
@@ -79,23 +83,27 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     return model_file.read(save_model(folder / "any.safetensors"), torch.device("cpu"))
 
 
-def show(spec: str, trained: TrainedModel) -> None:
-    """Conditions with codes of the model's width, or a reason."""
+def resolve_or_refuse(spec: str, trained: TrainedModel) -> None:
+    """Conditions whose codes have the model's length, or a reason."""
     with contextlib.suppress(BadContent, MissingInput, UsageError):
-        shown = resolve([spec], trained, lambda text: None)
-        assert all(one.codes(0, 0, 1).shape == (1, 16) for one in shown)
+        found = resolve([spec], trained, lambda text: None)
+        assert all(one.codes(0, 0, 1).shape == (1, 16) for one in found)
 
 
 @pytest.mark.fault("E1")
 @settings(max_examples=200, deadline=None)
 @given(spec=SPEC)
-def test_any_words_give_conditions_or_a_reason(spec: str, trained: TrainedModel) -> None:
-    show(spec, trained)
+def test_any_spec_gives_conditions_or_an_error_with_a_reason(
+    spec: str, trained: TrainedModel
+) -> None:
+    resolve_or_refuse(spec, trained)
 
 
 @pytest.mark.slow
 @pytest.mark.fault("E1")
 @settings(max_examples=10_000, deadline=None)
 @given(spec=SPEC)
-def test_any_of_many_words_give_conditions_or_a_reason(spec: str, trained: TrainedModel) -> None:
-    show(spec, trained)
+def test_any_of_many_specs_gives_conditions_or_an_error_with_a_reason(
+    spec: str, trained: TrainedModel
+) -> None:
+    resolve_or_refuse(spec, trained)
