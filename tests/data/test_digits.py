@@ -75,9 +75,7 @@ def test_every_other_image_of_the_same_class_is_equally_likely() -> None:
     labels = torch.tensor([0, 1, 0, 2, 1, 0, 0])  # class 2 has one image
     images = Images(torch.zeros(7, 1, 8, 8).byte(), labels, ("a", "b", "c"))
     index = torch.arange(7).repeat(3000)
-    others = images.random_same_class(
-        index, torch.rand(len(index), generator=torch_rng(0, "test"))
-    )
+    others = images.random_same_class(index, torch.rand(len(index), generator=torch_rng(0, "test")))
     counts = torch.zeros(7, 7).index_put_((index, others), torch.ones(()), accumulate=True)
     possible = [[2, 5, 6], [4], [0, 5, 6], [3], [1], [0, 2, 6], [0, 2, 5]]
     for own, allowed in enumerate(possible):
