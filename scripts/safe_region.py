@@ -36,13 +36,15 @@ def plot(records: list[Record], x_key: str, y_key: str) -> Figure:
         cells.setdefault((x, y), []).append(record)
     xs, ys = (sorted({place[axis] for place in cells}) for axis in (0, 1))
     fids = np.array([[_mean(cells.get((x, y), []), "fid") for x in xs] for y in ys])
-    best, worst = (np.nanmin(fids), np.nanmax(fids)) if np.isfinite(fids).any() else (1.0, 1.0)
-    norm = LogNorm(best, max(worst, MIN_COLOUR_RANGE * best))  # 0.1 to 0.2 is as far as 1 to 2
+    measured = fids[np.isfinite(fids)].tolist()
+    best = min(measured, default=1.0)
+    worst = max([*measured, MIN_COLOUR_RANGE * best])
+    norm = LogNorm(best, worst)  # 0.1 to 0.2 is as far as 1 to 2
 
     figure = Figure(figsize=(2.5 + 1.8 * len(xs), 2.0 + 1.2 * len(ys)), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(fids, COLOURS, norm, origin="lower", aspect="auto")
-    ticks = np.geomspace(*image.get_clim(), num=5)
+    ticks = np.geomspace(best, worst, num=5)
     figure.colorbar(image, ax=axes, label="FID", ticks=ticks, format="%.2g").minorticks_off()
     axes.set_xticks(range(len(xs)), [f"{x:g}" for x in xs])
     axes.set_yticks(range(len(ys)), [f"{y:g}" for y in ys])

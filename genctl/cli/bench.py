@@ -60,7 +60,7 @@ def _print(result: dict[str, Any]) -> None:
 
     terminal = Console(stderr=True, highlight=False)
     lines = [
-        f"{result['device_name']}, {result['threads']} threads, torch {result['torch']}",
+        f"{result['device_name']}, threads: {result['threads']}, torch {result['torch']}",
         *(
             f"{entry['config']}: {entry['data']}, batch size {entry['batch_size']}, "
             f"{entry['precision']}, engine {entry['engine']}"
@@ -92,9 +92,9 @@ def _rates(title: str, entries: list[dict[str, Any]]) -> Table:
 
 
 def _start_up(entries: dict[str, dict[str, float]]) -> Table:
-    table = _table("start-up", "seconds", "import torch = 1")
+    table = _table("start-up", "seconds", "vs. import torch")
     for name, entry in entries.items():
-        table.add_row(name, f"{entry['seconds']:.2f}", f"{entry['imports_of_torch']:.2f}")
+        table.add_row(name, f"{entry['seconds']:.2f}", f"{entry['imports_of_torch']:.2f}x")
     return table
 
 

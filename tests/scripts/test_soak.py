@@ -1,4 +1,4 @@
-"""The soak can fail: what grows is found, and so is an end that nothing explains."""
+"""The soak test can fail: it finds growth, and exit codes that no fault explains."""
 
 import random
 import signal
@@ -18,7 +18,7 @@ def life(memory: list[float], files: list[int]) -> Life:
     return Life(process, memory=memory, files=files)
 
 
-def test_what_stays_as_it_is_does_not_grow() -> None:
+def test_constant_memory_and_files_are_no_growth() -> None:
     memory = [100.0 * (second > 50) + 300 + second % 2 for second in range(160)]
     assert growth(life(memory, [3, 4] * 80)) == []
 
@@ -32,7 +32,7 @@ def test_a_file_that_stays_open_is_found() -> None:
     assert growth(life([300.0] * 160, [4] * 110 + [5] * 50)) == ["open files grew from 4 to 5"]
 
 
-def test_a_process_is_looked_at_while_it_lives() -> None:
+def test_a_running_process_is_measured() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, text=True)
     lived = Life(process)
     assert lived.lasts(1.5)
@@ -43,7 +43,7 @@ def test_a_process_is_looked_at_while_it_lives() -> None:
     process.communicate()
 
 
-def test_an_exit_that_nothing_explains_ends_the_soak(
+def test_an_unexplained_exit_code_ends_the_soak(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(soak, "begin", lambda *_: life([], []))
@@ -53,5 +53,5 @@ def test_an_exit_that_nothing_explains_ends_the_soak(
 
 
 @pytest.mark.slow
-def test_a_short_soak_passes(tmp_path: Path) -> None:
+def test_a_short_soak_test_passes(tmp_path: Path) -> None:
     assert soak.soak(tmp_path, 30, seed=0) == 0
