@@ -72,7 +72,8 @@ def read_source(source: str) -> str:
         with Path(source).open(encoding="utf-8") as file:
             return file.read(yaml_reader.MAX_FILE + 1)
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{source}: is not UTF-8 text: {error.reason}"]) from None
+        why = f"is not UTF-8 text: {error.reason}; save it as UTF-8"
+        raise ConfigError([f"{source}: {why}"]) from None
     except IsADirectoryError:
         if presets.exists(source):
             return presets.text(source)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from genctl.common.errors import ConfigError, MissingInput
+from genctl.common.errors import ConfigError
 from genctl.config import config as configs
 from genctl.config import presets
 
@@ -19,12 +19,6 @@ def test_a_directory_is_refused_unless_a_preset_has_its_name(
     with pytest.raises(ConfigError, match="mine: is a directory"):
         configs.load("mine")
     assert configs.load("tiny") == configs.load("tiny.yaml")
-
-
-@pytest.mark.parametrize("source", ["no/such.yaml", "tinny", "tiny/x.yaml", "x" * 300])
-def test_a_missing_file_is_missing_input(source: str) -> None:
-    with pytest.raises(MissingInput, match=source):
-        configs.load(source)
 
 
 @pytest.mark.parametrize("preset", presets.names())

@@ -88,7 +88,14 @@ def test_a_file_that_is_no_config_is_refused_in_one_line(what: str, genctl: RunG
 @pytest.mark.fault("E1")
 @pytest.mark.parametrize(
     ("source", "code"),
-    [(".", 2), ("none.yaml", 66), ("none/none.yaml", 66), ("x" * 300, 66), ("file.yaml/x", 66)],
+    [
+        (".", 2),
+        ("none.yaml", 66),
+        ("none/none.yaml", 66),
+        ("x" * 300, 66),
+        ("file.yaml/x", 66),
+        ("tiny/x.yaml", 66),
+    ],
 )
 def test_a_config_that_is_not_there_is_missing(source: str, code: int, genctl: RunGenctl) -> None:
     Path("file.yaml").write_text(GOOD)
