@@ -77,7 +77,8 @@ def sample(
     ] = False,
     device: options.Device = "auto",
     batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Images generated at a time; changes no image.")
+        int,
+        typer.Option("--batch-size", min=1, help="Images generated at a time; changes no image."),
     ] = 4096,
     json: options.Json = False,
     quiet: options.Quiet = False,
