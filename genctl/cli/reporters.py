@@ -1,4 +1,4 @@
-"""How progress looks: a live bar on a terminal, plain lines elsewhere, nothing with --quiet."""
+"""Progress of a command: a live bar on a terminal, lines in a log, nothing with --quiet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from genctl.cli.console import printable
 from genctl.common.reporting import Reporter, TrainingProgress
 
 if TYPE_CHECKING:
@@ -26,20 +25,20 @@ def open_reporter(out: Console) -> Iterator[Reporter]:
     if out.quiet:
         yield QuietReporter(out)
     elif sys.stderr.isatty():
-        with _live_bars() as (live, bars):
-            yield TerminalReporter(out, live, bars)
+        with _live_bar() as (live, bar):
+            yield TerminalReporter(out, live, bar)
     else:
         yield LineReporter(out)
 
 
 class QuietReporter:
-    """Shows warnings only."""
+    """Prints messages, as far as the console prints them, and no progress."""
 
     def __init__(self, out: Console) -> None:
         self.out = out
 
     def info(self, text: str) -> None:
-        """Show nothing: the console is quiet."""
+        """Print a message, unless --quiet."""
         self.out.info(text)
 
     def warn(self, text: str) -> None:
@@ -47,29 +46,29 @@ class QuietReporter:
         self.out.warn(text)
 
     def progress(self, task: str, share: float) -> None:
-        """Show nothing."""
+        """Print nothing."""
 
     def training(self, progress: TrainingProgress) -> None:
-        """Show nothing."""
+        """Print nothing."""
 
 
 class LineReporter(QuietReporter):
-    """Prints a line now and then, for logs."""
+    """Prints a line every ``LINE_INTERVAL`` seconds."""
 
     def __init__(self, out: Console) -> None:
         super().__init__(out)
         self.last_progress = time.monotonic()
-        self.last_training = -LINE_INTERVAL  # the first line of training is printed at once
+        self.last_training = -LINE_INTERVAL  # training prints its first line at once
 
     def progress(self, task: str, share: float) -> None:
-        """Print a line if the last one is old."""
+        """Print a line if the last one is old enough."""
         now = time.monotonic()
         if now - self.last_progress >= LINE_INTERVAL:
             self.last_progress = now
             self.out.info(f"{share:4.0%}  {task}")
 
     def training(self, progress: TrainingProgress) -> None:
-        """Print a line if the last one is old."""
+        """Print a line if the last one is old enough."""
         now = time.monotonic()
         if now - self.last_training >= LINE_INTERVAL:
             self.last_training = self.last_progress = now
@@ -77,20 +76,18 @@ class LineReporter(QuietReporter):
 
 
 class TerminalReporter(QuietReporter):
-    """A bar for each task; in training the losses and scores below it."""
+    """Shows one bar, that of the current task; in training, the losses and scores below it."""
 
-    def __init__(self, out: Console, live: Live, bars: Progress) -> None:
+    def __init__(self, out: Console, live: Live, bar: Progress) -> None:
         super().__init__(out)
-        self.live, self.bars = live, bars
-        self.tasks: dict[str, TaskID] = {}
-
-    def info(self, text: str) -> None:
-        """Print above the bars."""
-        self.live.console.print(printable(text), markup=False, highlight=False)
+        self.live, self.bar = live, bar
+        self.task: TaskID | None = None
+        self.name = ""
 
     def progress(self, task: str, share: float) -> None:
         """Move the bar of the task."""
         self._move(task, share, "")
+        self.live.update(self.bar)
 
     def training(self, progress: TrainingProgress) -> None:
         """Move the bar, and show the losses below it."""
@@ -98,34 +95,39 @@ class TerminalReporter(QuietReporter):
         from rich.text import Text
 
         self._move("training", progress.share, _pace(progress))
-        losses = Text(_losses(progress), style="dim", overflow="ellipsis")
-        self.live.update(Group(self.bars, losses))
+        losses = Text(_losses(progress), style="dim", no_wrap=True, overflow="ellipsis")
+        self.live.update(Group(self.bar, losses))
 
-    def _move(self, task: str, share: float, pace: str) -> None:
-        if task not in self.tasks:
-            self.tasks[task] = self.bars.add_task(task, total=1.0, pace="")
-        self.bars.update(self.tasks[task], completed=share, pace=pace)
+    def _move(self, name: str, share: float, pace: str) -> None:
+        if self.task is None or name != self.name:
+            if self.task is not None:
+                self.bar.remove_task(self.task)
+            self.name, self.task = name, self.bar.add_task(name, total=1.0, pace="")
+        self.bar.update(self.task, completed=share, pace=pace)
 
 
 @contextmanager
-def _live_bars() -> Iterator[tuple[Live, Progress]]:
+def _live_bar() -> Iterator[tuple[Live, Progress]]:
+    """A bar at the bottom of the terminal, below all messages; it disappears at the end."""
     from rich.console import Console as RichConsole
     from rich.live import Live
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     console = RichConsole(stderr=True)
-    bars = Progress(
+    bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         TaskProgressColumn(),
         TextColumn("{task.fields[pace]}"),
         console=console,
     )
-    with Live(bars, console=console, refresh_per_second=4) as live:
-        yield live, bars
+    # Redirects stderr while it is shown, so that messages are printed above the bar.
+    with Live(bar, console=console, refresh_per_second=4, transient=True) as live:
+        yield live, bar
 
 
 def _pace(progress: TrainingProgress) -> str:
+    """``6,400 images  1,270/s  1:32 left``."""
     return (
         f"{progress.images:,} images  {progress.images_per_second:,.0f}/s  "
         f"{_clock(progress.seconds_left)} left"
@@ -144,6 +146,7 @@ def _losses(progress: TrainingProgress) -> str:
 
 
 def _clock(seconds: float) -> str:
+    """``1:32``, or ``2:01:32`` from an hour on."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
