@@ -72,7 +72,8 @@ class LineReporter(QuietReporter):
         now = time.monotonic()
         if now - self.last_training >= LINE_INTERVAL:
             self.last_training = self.last_progress = now
-            self.out.info(f"{progress.share:4.0%}  {_pace(progress)}  {_losses(progress)}")
+            parts = (_pace(progress), _losses(progress), _scores(progress))
+            self.out.info(f"{progress.share:4.0%}  {'  '.join(filter(None, parts))}")
 
 
 class TerminalReporter(QuietReporter):
@@ -95,8 +96,12 @@ class TerminalReporter(QuietReporter):
         from rich.text import Text
 
         self._move("training", progress.share, _pace(progress))
-        losses = Text(_losses(progress), style="dim", no_wrap=True, overflow="ellipsis")
-        self.live.update(Group(self.bar, losses))
+        lines = [
+            Text(line, style="dim", no_wrap=True, overflow="ellipsis")
+            for line in (_losses(progress), _scores(progress))
+            if line
+        ]
+        self.live.update(Group(self.bar, *lines))
 
     def _move(self, name: str, share: float, pace: str) -> None:
         if self.task is None or name != self.name:
@@ -135,14 +140,18 @@ def _pace(progress: TrainingProgress) -> str:
 
 
 def _losses(progress: TrainingProgress) -> str:
-    """``critic real 0.6 fake 0.7 · generator fake 0.8``, and the scores if there are any."""
+    """``critic fake 0.7 real 0.6 · generator fake 0.8``."""
     updates: dict[str, list[str]] = {}
-    for key, value in progress.losses.items():
+    for key, value in sorted(progress.losses.items()):  # some are not part of every line
         update, _, name = key.partition("/")
         updates.setdefault(update, []).append(f"{name} {value:.3g}")
-    if progress.scores:
-        updates["score"] = [f"{name} {value:.3g}" for name, value in progress.scores.items()]
     return " · ".join(f"{update} {' '.join(terms)}" for update, terms in updates.items())
+
+
+def _scores(progress: TrainingProgress) -> str:
+    """``scores fid 12.3 agreement 0.97``, or nothing."""
+    scores = [f"{name} {value:.3g}" for name, value in progress.scores.items()]
+    return f"scores {' '.join(scores)}" if scores else ""
 
 
 def _clock(seconds: float) -> str:
