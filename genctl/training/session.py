@@ -112,7 +112,12 @@ class Session:
                 config, state, images, test_images, run, precision, self.elapsed, tensorboard
             )
             services = TrainingServices(
-                precision, self.reporter, self.group, self.outputs, scorer, self.signals
+                precision,
+                self.reporter,
+                self.group,
+                self.outputs,
+                scorer.score if scorer else None,
+                self.signals,
             )
             self.trainer = trainer = Trainer(config, state, images, services)
             self.reporter.info(

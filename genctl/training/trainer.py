@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
@@ -13,6 +13,7 @@ from genctl.common.reporting import Reporter, TrainingProgress
 from genctl.common.signals import SignalFlags, Stopped
 from genctl.config.config import Config
 from genctl.data.base import Images
+from genctl.model import Model
 from genctl.training.budget import Budget
 from genctl.training.engines.choice import choose_engine
 from genctl.training.process_group import SINGLE_PROCESS, ProcessGroup
@@ -20,7 +21,6 @@ from genctl.training.state import State
 from genctl.training.step import Position, Step
 
 if TYPE_CHECKING:
-    from genctl.evaluation.scorer import Scorer
     from genctl.training.outputs import RunOutputs
 
 
@@ -32,7 +32,7 @@ class TrainingServices:
     reporter: Reporter
     group: ProcessGroup = SINGLE_PROCESS
     outputs: RunOutputs | None = None  # rank 0 alone has these, and the following
-    scorer: Scorer | None = None
+    score: Callable[[Model], dict[str, float]] | None = None
     signals: SignalFlags = field(default_factory=SignalFlags)
 
 
@@ -157,12 +157,12 @@ class Trainer:
 
     def _score(self, outputs: RunOutputs) -> None:
         """Score the EMA, and save it as the model if it is the best so far."""
-        state, scorer = self.state, self.services.scorer
-        if scorer is None or outputs.scored_at == state.images:
+        state, score = self.state, self.services.score
+        if score is None or outputs.scored_at == state.images:
             return
         with self._clock_paused():
             state.require_finite()
-            scores = scorer.score(state.ema.model)
+            scores = score(state.ema.model)
             outputs.write_scores(scores)
             if state.early_stopping.has_collapsed(scores):
                 self.services.reporter.warn(
@@ -182,8 +182,8 @@ class Trainer:
         if self.services.outputs is not None:
             self.services.outputs.render_samples()
             self.services.outputs.codes()
-        if self.services.scorer is not None:
-            self.services.scorer.score(self.state.ema.model)
+        if self.services.score is not None:
+            self.services.score(self.state.ema.model)
         return time.monotonic() - started
 
     @property

@@ -1,5 +1,6 @@
-"""A checkpoint holds the whole state, and one that does not fit changes nothing."""
+"""A checkpoint holds the whole state; one that does not fit is refused and changes nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,33 +10,36 @@ from torch import Tensor
 
 from genctl.common import tensors
 from genctl.common.errors import BadContent, Diverged
-from genctl.model import Model
+from genctl.training.checkpoint import load_checkpoint, save_checkpoint
+from genctl.training.early_stopping import EarlyStopping
 from genctl.training.engines.eager import Eager
 from genctl.training.state import State
-from genctl.training.step import Position, Step
+from genctl.training.step import Step
 from tests.support.tiny import images, tiny
+from tests.training.builders import build_state, differing, positions
+
+Content = dict[str, Tensor]
+Metadata = dict[str, Any]
 
 
-def state(*overrides: str, steps: int = 0) -> State:
+def trained_state(*overrides: str, steps: int = 2) -> State:
     """The state of a small run after a few steps."""
     config = tiny("condition.code_dim=4", *overrides)
-    made = State(config, Model(config, 4))
-    engine = Eager(Step(config, made, images(), "fp32"))
-    for step in range(steps):
-        terms = engine.take(Position(step, 8 * step, 0.0))
-        made.meter.add(terms.names, terms.values)
-        made.step, made.images = step + 1, 8 * (step + 1)
-    return made
+    state = build_state(config)
+    step = Step(config, state, images(), "fp32")
+    for position in positions(step, 0, steps):
+        losses = Eager(step).run(position)
+        state.losses.add(losses.names, losses.values)
+        state.step, state.images = position.step + 1, position.images + step.images
+    return state
 
 
-def content(of: State) -> dict[str, Tensor]:
-    found = of.learned() | {f"meter.{name}": value for name, value in of.meter.state()[0].items()}
-    return {name: value.clone() for name, value in found.items()}
+def save(state: State, path: Path) -> None:
+    save_checkpoint(state, path, seconds=1.5, precision="fp32")
 
 
-def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
-    assert one.keys() == other.keys()
-    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+def copied(state: State) -> Content:
+    return {name: value.clone() for name, value in state.tensors().items()}
 
 
 @pytest.fixture
@@ -43,63 +47,63 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "000000024.safetensors"
 
 
-def test_everything_comes_back(path: Path) -> None:
-    trained, fresh = state(steps=3), state("training.seed=1")
-    trained.save(path, {"seconds": 1.5, "precision": "fp32"})
-    metadata = fresh.load(path)
-    assert_same(content(fresh), content(trained))
+def test_everything_is_restored(path: Path) -> None:
+    trained, fresh = trained_state(steps=3), trained_state("training.seed=1", steps=0)
+    trained.early_stopping = EarlyStopping(0.5, 16)
+    save(trained, path)
+    metadata = load_checkpoint(fresh, path)
+    assert differing(fresh.tensors(), trained.tensors()) == []
     assert (fresh.step, fresh.images) == (3, 24)
-    assert fresh.meter.counts == trained.meter.counts
-    assert fresh.standing == trained.standing
-    assert (metadata["seconds"], metadata["precision"]) == (1.5, "fp32")
+    assert fresh.losses.state() == trained.losses.state()
+    assert fresh.early_stopping == trained.early_stopping
+    assert (metadata.seconds, metadata.precision) == (1.5, "fp32")
 
 
-def test_a_state_that_is_not_finite_is_not_written(path: Path) -> None:
-    for spoil in ("model", "optimizer.critic", "ema"):
-        broken = state(steps=1)
-        tensor = next(v for n, v in broken.learned().items() if n.startswith(f"{spoil}."))
-        tensor.data.flatten()[0] = torch.nan
-        with pytest.raises(Diverged, match=rf"diverged: {spoil}\."):
-            broken.save(path, {})
+@pytest.mark.parametrize("part", ["model", "ema", "optimizer.critic"])
+def test_a_state_with_nan_is_not_written(part: str, path: Path) -> None:
+    state = trained_state(steps=1)
+    tensor = next(v for name, v in state.tensors().items() if name.startswith(f"{part}."))
+    tensor.data.flatten()[0] = torch.nan
+    with pytest.raises(Diverged, match=rf"diverged: {part}\."):
+        save(state, path)
     assert not path.exists()
 
 
-def forge(path: Path, change: Any) -> None:
-    """Change a checkpoint and give it a right digest again."""
-    values, metadata, _ = tensors.read(path, "checkpoint")
-    change(values, metadata)
-    tensors.write(path, values, metadata)
+WEIGHT = "networks.generator.first.weight"
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("change", "reason"),
     [
-        (lambda v, f: v.pop("optimizer.critic.0.mean"), "optimizer.critic.0.mean is missing"),
-        (lambda v, f: v.pop("model.roles.generator.first.weight"), "first.weight is missing"),
-        (lambda v, f: v.pop("average.roles.generator.first.weight"), "is missing"),
-        (lambda v, f: v.update(other=torch.zeros(1)), "other is unknown"),
-        (lambda v, f: v.update({"optimizer.critic.0.mean": torch.zeros(1)}), "has shape"),
-        (lambda v, f: v.update({"optimizer.critic.0.step": torch.tensor(1)}), "is torch.int64"),
-        (lambda v, f: v.pop("meter.critic/real"), "how far the run was"),
-        (lambda v, f: f.pop("step"), "how far the run was"),
-        (lambda v, f: f.pop("meter"), "how far the run was"),
-        (lambda v, f: f.update(kind="model"), "holds a model, not a checkpoint"),
+        (lambda c, m: c.pop("optimizer.critic.0.exp_avg"), "critic.0.exp_avg is missing"),
+        (lambda c, m: c.pop(f"model.{WEIGHT}"), "first.weight is missing"),
+        (lambda c, m: c.pop(f"ema.{WEIGHT}"), "first.weight is missing"),
+        (lambda c, m: c.update(other=torch.zeros(1)), "other is unknown"),
+        (lambda c, m: c.update({"optimizer.critic.0.exp_avg": torch.zeros(1)}), "has shape"),
+        (lambda c, m: c.update({"optimizer.critic.0.step": torch.tensor(1)}), "is torch.int64"),
+        (lambda c, m: c.pop("losses.critic/real"), "how far the run was"),
+        (lambda c, m: m.pop("step"), "how far the run was"),
+        (lambda c, m: m.pop("loss_counts"), "how far the run was"),
+        (lambda c, m: m.pop("early_stopping"), "how far the run was"),
+        (lambda c, m: m.update(kind="model"), "a model, not a checkpoint"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_changes_nothing(
-    change: Any, why: str, path: Path
+    change: Callable[[Content, Metadata], object], reason: str, path: Path
 ) -> None:
-    state(steps=2).save(path, {})
-    forge(path, change)
-    fresh = state()
-    before = content(fresh)
-    with pytest.raises(BadContent, match=why):
-        fresh.load(path)
-    assert_same(content(fresh), before)
-    assert fresh.step == 0
+    save(trained_state(), path)
+    content, metadata, _ = tensors.read(path, "checkpoint")
+    change(content, metadata)
+    tensors.write(path, content, metadata)  # with a digest that fits
+    fresh = trained_state(steps=0)
+    before = copied(fresh)
+    with pytest.raises(BadContent, match=reason):
+        load_checkpoint(fresh, path)
+    assert differing(fresh.tensors(), before) == []
+    assert (fresh.step, fresh.images, fresh.losses.names) == (0, 0, [])
 
 
 def test_a_checkpoint_of_other_networks_is_refused(path: Path) -> None:
-    state(steps=1).save(path, {})
+    save(trained_state(), path)
     with pytest.raises(BadContent, match="has shape"):
-        state("networks.critic_hidden_dim=12").load(path)
+        load_checkpoint(trained_state("networks.critic_hidden_dim=12", steps=0), path)

@@ -1,0 +1,40 @@
+"""States and steps of small models."""
+
+from torch import Tensor
+
+from genctl.config.build import build_model
+from genctl.config.config import Config
+from genctl.training.state import State
+from genctl.training.step import Position, Step
+from tests.support.tiny import images
+
+CONDITIONS = {
+    "none": ("condition.kind=none",),
+    "label": ("condition.kind=label", "condition.code_dim=4"),
+    "image": ("condition.code_dim=4",),
+    "instance": ("condition.code_dim=4", "condition.pairing=instance"),
+}
+"""Settings of each condition."""
+
+
+def build_state(config: Config) -> State:
+    """The state of a new run on ``images()``."""
+    model = build_model(config, num_classes=4)
+    model.train()
+    return State(config.optimizer, model)
+
+
+def build_step(config: Config, precision: str = "fp32") -> Step:
+    """The step of a new run on ``images()``."""
+    return Step(config, build_state(config), images(), precision)
+
+
+def positions(step: Step, first: int, last: int, steps: int = 50) -> list[Position]:
+    """The positions from step ``first`` to ``last`` of a run of ``steps`` steps."""
+    return [Position(number, number * step.images, number / steps) for number in range(first, last)]
+
+
+def differing(one: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
+    """The names of all tensors that are not equal to the bit."""
+    assert one.keys() == other.keys()
+    return [name for name, tensor in one.items() if not tensor.equal(other[name])]
