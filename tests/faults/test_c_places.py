@@ -191,7 +191,8 @@ def test_a_second_process_is_refused_and_the_first_undisturbed(
     for more in ((), ("--fresh",)):
         words = [*train_arguments(*more), "--runs", str(tmp_path / "runs")]
         second = run_forked(tmp_path / "second", words)
-        require_line(second, 75, f"process {first} on {os.uname().nodename} is using it; wait for it")
+        holder = f"process {first} on {os.uname().nodename}"
+        require_line(second, 75, f"{holder} is using it; wait for it")
         assert second.json["exit_code"] == 75
     listed = run_forked(tmp_path / "second", ["runs", "--runs", str(tmp_path / "runs"), "--json"])
     assert [row["status"] for row in listed.json["runs"]] == ["running"]
