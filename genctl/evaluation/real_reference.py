@@ -75,10 +75,10 @@ class RealReference:
     Args:
         train_images: the training images.
         test_images: the test images.
-        judge: of ``train_images``.
+        judge: the judge of ``train_images``.
         n: how many images to compare, at most.
         against: the split to compare with. The scores of real images are those of the other one.
-        conditional: whether samples have a condition of a class.
+        conditional: whether each sample has a condition, and so an expected class.
         extractor: computes the features; by default the judge does.
     """
 

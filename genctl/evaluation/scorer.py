@@ -17,7 +17,7 @@ class Scorer:
     with the same bits as without scores.
 
     Args:
-        judge: of ``train_images``.
+        judge: the judge of ``train_images``.
         train_images: what samples are compared with, on any device.
         test_images: the conditions.
         num_samples: at most as many as there are images; scores compare for the same number only.

@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from genctl.data.digits import Digits
-from genctl.evaluation import judge_training
 from genctl.evaluation.judge_cache import load_judge
 from tests.conftest import REPOSITORY
 from tests.support.processes import SETTINGS
+from tests.support.quick_judges import quick_judges
 from tests.support.recorder import Recorder
 
 SCRIPTS = REPOSITORY / "scripts"
@@ -28,10 +28,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A judge of digits for other processes, trained in seconds."""
     folder = tmp_path_factory.mktemp("cache")
     digits = Digits(image_size=8)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENCTL_CACHE", str(folder))
-        patch.setattr(judge_training, "EPOCHS", 1)
-        patch.setattr(judge_training, "MIN_IMAGES", 4_000)
+    with quick_judges(folder, 4_000):
         load_judge(digits.load("train"), digits.load("test"), torch.device("cpu"), Recorder())
     return folder
 
