@@ -68,7 +68,7 @@ class ProcessGroup:
         if self.size == 1 or not present:
             return tensors
         flat = torch.cat([tensor.reshape(-1) for tensor in present])
-        with _communication():
+        with translate_communication_errors():
             dist.all_reduce(flat)
         parts = iter(flat.div_(self.size).split([tensor.numel() for tensor in present]))
         return [tensor if tensor is None else next(parts).view_as(tensor) for tensor in tensors]
@@ -123,13 +123,13 @@ class ProcessGroup:
         if self.size > 1:
             for tensor in tensors:
                 contiguous = tensor.contiguous()
-                with _communication():
+                with translate_communication_errors():
                     dist.broadcast(contiguous, 0)
                 tensor.copy_(contiguous)
 
     def _exchange(self, exit_code: float, value: float) -> list[float]:
         message = torch.tensor([exit_code, value], dtype=torch.float64)
-        with _communication():
+        with translate_communication_errors():
             dist.broadcast(message, 0, group=self.control)
         received: list[float] = message.tolist()
         return received
@@ -153,7 +153,7 @@ def process_group(device_name: str) -> Iterator[ProcessGroup]:
     on_gpu = device.type == "cuda"
     if on_gpu:
         torch.cuda.set_device(device)
-    with _communication():
+    with translate_communication_errors():
         dist.init_process_group("nccl" if on_gpu else "gloo", timeout=TIMEOUT)
     try:
         control = dist.new_group(backend="gloo", timeout=TIMEOUT) if on_gpu else None
@@ -171,7 +171,7 @@ def local_device(device_name: str) -> torch.device:
 
 
 @contextmanager
-def _communication() -> Iterator[None]:
+def translate_communication_errors() -> Iterator[None]:
     """Turn a failed exchange into an error that says what it means."""
     try:
         yield

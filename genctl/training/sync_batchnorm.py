@@ -12,6 +12,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from genctl.training.process_group import translate_communication_errors
+
 
 def synchronize_batchnorm(network: nn.Module) -> None:
     """Let every BatchNorm in ``network`` use the statistics of all processes."""
@@ -63,15 +65,18 @@ class _AllReduceSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
-        total = values.clone()
-        dist.all_reduce(total)
-        return total
+        return _all_reduce_sum(values)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
-        total = gradient.contiguous().clone()
+        return _all_reduce_sum(gradient)
+
+
+def _all_reduce_sum(values: Tensor) -> Tensor:
+    total = values.contiguous().clone()
+    with translate_communication_errors():
         dist.all_reduce(total)
-        return total
+    return total
 
 
 def _expanded(values: Tensor, features: Tensor) -> Tensor:

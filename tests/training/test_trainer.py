@@ -153,10 +153,10 @@ class Loop:
         self.run.config.touch()  # the sign of a run
         self.signals, self.fids = SignalFlags(), iter(fids)
         data = images()
-        outputs = RunOutputs(config, self.state, data, data, self.run, "fp32", self.elapsed)
+        self.outputs = RunOutputs(config, self.state, data, data, self.run, "fp32", self.elapsed)
         score = self.score if fids else None
         services = TrainingServices(
-            "fp32", self.reporter, outputs=outputs, score=score, signals=self.signals
+            "fp32", self.reporter, outputs=self.outputs, score=score, signals=self.signals
         )
         self.trainer = Trainer(config, self.state, data, services)
 
@@ -243,9 +243,10 @@ def test_a_loss_that_is_not_finite_ends_the_run_without_a_checkpoint(tmp_path: P
 def test_a_resumed_run_remembers_the_last_metrics(tmp_path: Path) -> None:
     first = Loop(tmp_path, "evaluation.every=16", fids=[2.0])
     first.train(Budget(16))
-    outputs = Loop(tmp_path).trainer.services.outputs
-    assert outputs is not None
-    assert outputs.losses.keys() == {"critic/real", "critic/fake", "generator/fake", "critic/r1"}
+    first.state.images = 24
+    first.outputs.write_losses({"critic/real": 1.0})
+    outputs = Loop(tmp_path).outputs
+    assert outputs.losses == {"critic/real": 1.0}
     assert (outputs.scores, outputs.scored_at) == ({"fid": 2.0}, 16)
 
 
