@@ -34,7 +34,7 @@ def picture_paths(spec: str) -> list[Path]:
         except (ValueError, OSError) as error:
             raise UsageError(f"cannot look for {spec}: {error}; check the pattern") from None
     if not paths:
-        raise MissingInput(f"cannot find a picture in {spec}: check the path")
+        raise MissingInput(f"cannot find a picture in {spec}: there is none; check the path")
     return paths
 
 
@@ -48,11 +48,11 @@ def as_path(text: str, what: str) -> Path:
         path = Path(text).expanduser()
         path.exists()
     except (ValueError, RuntimeError) as error:
-        raise UsageError(f"{what} {text[:80]}: not a valid path: {error}") from None
+        raise UsageError(f"{what} {text[:80]}: not a valid path: {error}; check the path") from None
     except OSError as error:
         raise MissingInput(f"cannot read {text[:80]}: {error.strerror}; check the path") from None
     if not text:
-        raise UsageError(f"{what}: is empty; give a picture")
+        raise UsageError(f"{what}: the path is empty; give a picture")
     return path
 
 
@@ -102,7 +102,7 @@ def select_indices(selection: str | None, count: int, option: str) -> list[int]:
     if selection is None and count:
         return list(range(count))
     if selection is None:
-        raise UsageError(f"{option}: it is empty")
+        raise UsageError(f"{option}: it is empty; choose another")
     words = selection.split(":")
     try:
         if len(words) == 1:
