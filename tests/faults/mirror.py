@@ -25,7 +25,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def small_set() -> dict[str, bytes]:
-    """The four files of a set of 80 and 40 images in ten classes."""
+    """The four files of a data set of 80 training and 40 test images in ten classes."""
     random = np.random.default_rng(0)
     found = {}
     for stem, count in (("train", 80), ("t10k", 40)):

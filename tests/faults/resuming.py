@@ -1,4 +1,4 @@
-"""After a SIGKILL the same line says where it goes on, and ends as if nothing had happened."""
+"""Runs that are killed and resumed: the same command must end with the same bits."""
 
 import signal
 from pathlib import Path
@@ -17,18 +17,19 @@ RUN = Path("runs") / "run"
 
 
 def train_until_killed(folder: Path, *more: str, every: int, fault: Fault) -> int | None:
-    """Train until SIGKILL comes; None if the run was completed before.
+    """Train until SIGKILL.
 
     Returns:
-        The images of the newest checkpoint, which is at most ``every`` images old.
+        The images of the newest checkpoint, which must be at most ``every`` images old; None if the
+        run was completed before it was killed.
     """
-    seen = ImageCounter()
-    done = run_training(folder, *more, fault=all_of(seen.watch, fault))
+    counter = ImageCounter()
+    done = run_training(folder, *more, fault=all_of(counter.watch, fault))
     if done.code == 0:
         return None
     assert (done.code, done.out) == (-signal.SIGKILL, ""), done.err
     newest = newest_checkpoint(folder)
-    assert seen.images - newest <= every, "more would be done again than should be"
+    assert counter.images - newest <= every, "too many images would be trained on again"
     return newest
 
 
@@ -38,7 +39,7 @@ def newest_checkpoint(folder: Path) -> int:
 
 
 def require_resumed(folder: Path, *more: str, reference: Path) -> Completed:
-    """The same line goes on from the newest checkpoint, and ends with the reference's bits."""
+    """The same command resumes from the newest checkpoint, and ends with the same bits."""
     newest = newest_checkpoint(folder)
     done = run_training(folder, *more)
     assert done.code == 0, done.err
@@ -48,7 +49,7 @@ def require_resumed(folder: Path, *more: str, reference: Path) -> Completed:
 
 
 def require_progress_told(done: Completed, newest: int) -> None:
-    """The run says where it begins, and that is all there is to say."""
+    """The run prints where it starts, and no warnings or errors."""
     resuming = f"resuming {RUN} on cpu" in done.err and f" from {newest:,} images" in done.err
     beginning = f"training {RUN} on cpu" in done.err and not newest
     assert resuming or beginning or f"{RUN} is already complete" in done.err, done.err

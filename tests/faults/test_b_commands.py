@@ -1,4 +1,4 @@
-"""Other commands that are asked to stop: at once, and without half of an output."""
+"""Other commands that are stopped: at once, and without partial outputs."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ COMMANDS = {
 
 
 def require_stopped(what: str, number: int, fault: Fault, work_folder: Path) -> None:
-    """The command leaves at once and leaves nothing; the same line then does its work."""
+    """The command stops and leaves no files; the same command then does its work."""
     before = contents(work_folder)
     done = run_forked(work_folder, [*COMMANDS[what], "--json"], fault)
     require_interrupted(done, 128 + number, "no file was left half written")
@@ -41,7 +41,7 @@ def require_stopped(what: str, number: int, fault: Fault, work_folder: Path) -> 
     assert changed_outputs(before, work_folder) != set()
 
 
-AT_WORK = {  # a function that the command calls, and which of its calls
+STOPPED_IN = {  # a function that the command calls, and the number of the call
     "grid": (sampling, "generate", 2),
     "arrays": (sampling, "generate", 3),
     "pictures": (sampling, "generate", 3),
@@ -54,23 +54,23 @@ AT_WORK = {  # a function that the command calls, and which of its calls
 }
 
 
-def at_work(what: str, number: int) -> Fault:
-    owner, name, call = AT_WORK[what]
+def signal_during(what: str, number: int) -> Fault:
+    owner, name, call = STOPPED_IN[what]
     return on_call(owner, name, send_signals(number), call)
 
 
 @pytest.mark.fault("B1")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("what", [name for name in AT_WORK if name != "export"])
-def test_a_command_that_is_stopped_at_work_leaves_nothing(
+@pytest.mark.parametrize("what", [name for name in STOPPED_IN if name != "export"])
+def test_a_command_that_is_stopped_leaves_no_files(
     what: str, number: int, work_folder: Path
 ) -> None:
-    require_stopped(what, number, at_work(what, number), work_folder)
+    require_stopped(what, number, signal_during(what, number), work_folder)
 
 
 @pytest.mark.fault("B1")
 @pytest.mark.parametrize("what", [name for name in COMMANDS if name not in ("export", "map")])
-def test_a_command_that_is_stopped_amid_writing_leaves_nothing(
+def test_a_command_that_is_stopped_while_it_writes_leaves_no_files(
     what: str, work_folder: Path
 ) -> None:
     require_stopped(
@@ -78,16 +78,18 @@ def test_a_command_that_is_stopped_amid_writing_leaves_nothing(
     )
 
 
-def test_an_export_that_is_stopped_leaves_nothing(work_folder: Path) -> None:
+def test_an_export_that_is_stopped_leaves_no_files(work_folder: Path) -> None:
     pytest.importorskip("onnxruntime", reason="needs `pip install .[onnx]`")
-    require_stopped("export", signal.SIGINT, at_work("export", signal.SIGINT), work_folder)
+    require_stopped("export", signal.SIGINT, signal_during("export", signal.SIGINT), work_folder)
     assert sorted(path.name for path in (work_folder / "onnx").iterdir()) == [
         "encoder.onnx", "generator.onnx",
     ]  # fmt: skip
 
 
 @pytest.mark.fault("B1")
-def test_a_folder_that_was_empty_before_is_empty_after(work_folder: Path) -> None:
+def test_a_folder_that_was_there_before_is_not_deleted(work_folder: Path) -> None:
     (work_folder / "new" / "pictures").mkdir(parents=True)
-    require_stopped("pictures", signal.SIGTERM, at_work("pictures", signal.SIGTERM), work_folder)
+    require_stopped(
+        "pictures", signal.SIGTERM, signal_during("pictures", signal.SIGTERM), work_folder
+    )
     assert (work_folder / "new" / "pictures").is_dir()

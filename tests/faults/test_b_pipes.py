@@ -1,4 +1,4 @@
-"""Output that nobody reads, that is closed, or that is full: the work is done all the same."""
+"""Broken pipes, closed streams and full disks behind the output: the work is done anyway."""
 
 import os
 import shlex
@@ -26,37 +26,37 @@ from tests.support.processes import (
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a full device")
 
 
-def replaced(name: str, stream: TextIO | None) -> None:
+def replace_stream(name: str, stream: TextIO | None) -> None:
     getattr(sys, name).close()
     setattr(sys, name, stream)
 
 
-def unread(name: str) -> None:
-    """What ``| head`` leaves behind: a pipe that nobody reads any more."""
+def broken_pipe(name: str) -> None:
+    """As after ``| head``."""
     reader, writer = os.pipe()
     os.close(reader)
-    replaced(name, os.fdopen(writer, "w", buffering=1))  # a line at a time, as stderr is
+    replace_stream(name, os.fdopen(writer, "w", buffering=1))  # a line at a time, as stderr is
 
 
-def full(name: str) -> None:
-    """A file on a full disk."""
-    replaced(name, open("/dev/full", "w", buffering=1))  # noqa: SIM115, PTH123
+def full_disk(name: str) -> None:
+    """As a file on a full disk."""
+    replace_stream(name, open("/dev/full", "w", buffering=1))  # noqa: SIM115, PTH123
 
 
 def closed(name: str) -> None:
-    """``>&-``."""
-    replaced(name, None)
+    """As by ``>&-``."""
+    replace_stream(name, None)
 
 
 BOTH = ("stdout", "stderr")
-WAYS = [unread, closed, pytest.param(full, marks=full_device)]
+WAYS = [broken_pipe, closed, pytest.param(full_disk, marks=full_device)]
 Way = Callable[[str], None]
 
 
 @pytest.mark.fault("B4")
 @pytest.mark.parametrize("streams", [("stdout",), ("stderr",), BOTH])
 @pytest.mark.parametrize("way", WAYS)
-def test_a_run_that_nobody_listens_to_ends_as_any_other(
+def test_a_run_without_readers_is_completed(
     way: Way, streams: tuple[str, ...], uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     def fault() -> None:
@@ -66,17 +66,17 @@ def test_a_run_that_nobody_listens_to_ends_as_any_other(
     done = run_training(tmp_path, fault=fault)
     assert done.code == 0, done.err
     require_no_traceback(done)
-    if way is full and streams == ("stdout",):
+    if way is full_disk and streams == ("stdout",):
         assert "genctl: warning: cannot write to stdout: No space left on device" in done.err
     assert differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run)) == []
     require_no_partial_files(tmp_path)
-    again = run_training(tmp_path)  # what was not read is still there to be read
+    again = run_training(tmp_path)  # the result can still be read
     assert again.json["status"] == "complete"
 
 
 @pytest.mark.fault("B4")
 @pytest.mark.parametrize("way", WAYS)
-def test_a_run_that_fails_unheard_keeps_its_code(way: Way, tmp_path: Path) -> None:
+def test_a_failing_run_without_readers_keeps_its_exit_code(way: Way, tmp_path: Path) -> None:
     def fault() -> None:
         for name in BOTH:
             way(name)
@@ -85,39 +85,37 @@ def test_a_run_that_fails_unheard_keeps_its_code(way: Way, tmp_path: Path) -> No
 
 
 @pytest.mark.fault("B4")
-def test_a_download_whose_progress_nobody_reads_is_finished(
+def test_a_download_without_readers_is_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its bar is torchvision's, for which a stream that fails is a mirror that fails."""
+    """torchvision's progress bar takes a failing stream for a failing mirror."""
     words = train_arguments("--set", "data.kind=kmnist", "--set", "data.root=data")
     with mirrors(small_set(), monkeypatch):
-        assert run_forked(tmp_path, words, lambda: unread("stderr")).code == 0
+        assert run_forked(tmp_path, words, lambda: broken_pipe("stderr")).code == 0
 
 
 @pytest.mark.fault("B4")
 @pytest.mark.parametrize(
     ("way", "code"),
-    [(unread, 141), (closed, 0), pytest.param(full, 74, marks=full_device)],
+    [(broken_pipe, 141), (closed, 0), pytest.param(full_disk, 74, marks=full_device)],
 )
-def test_samples_whose_path_nobody_reads_are_drawn(
+def test_samples_without_readers_are_written(
     way: Way, code: int, untrained_model: Path, tmp_path: Path
 ) -> None:
-    """141 is what the shell's own tools leave with; the picture is there by then."""
+    """141 is the exit code of the shell's own tools; the picture is written before."""
     words = ["sample", "--run", str(untrained_model), "--n", "2", "--json"]
-    assert run_forked(tmp_path, [*words, "--out", "heard.png"]).code == 0
-    done = run_forked(tmp_path, [*words, "--out", "unheard.png"], lambda: way("stdout"))
+    assert run_forked(tmp_path, [*words, "--out", "read.png"]).code == 0
+    done = run_forked(tmp_path, [*words, "--out", "unread.png"], lambda: way("stdout"))
     assert done.code == code, done.err
     require_no_traceback(done)
-    names = [tmp_path / f"{name}.png" for name in ("heard", "unheard")]
+    names = [tmp_path / f"{name}.png" for name in ("read", "unread")]
     assert names[0].read_bytes() == names[1].read_bytes()
     require_no_partial_files(tmp_path)
 
 
 @pytest.mark.fault("B4")
 @pytest.mark.parametrize("way", WAYS)
-def test_no_command_minds_whether_people_listen(
-    way: Way, untrained_model: Path, tmp_path: Path
-) -> None:
+def test_no_command_needs_stderr(way: Way, untrained_model: Path, tmp_path: Path) -> None:
     lines = {
         "sample": ["sample", "--run", str(untrained_model), "--n", "2", "--out", "a.png"],
         "encode": ["encode", "digits:test[0:3]", "--run", str(untrained_model)],
@@ -129,8 +127,8 @@ def test_no_command_minds_whether_people_listen(
 
 
 @pytest.mark.fault("B4")
-def test_scores_that_nobody_reads_are_kept_quietly(untrained_model: Path, tmp_path: Path) -> None:
-    """The table is drawn by rich, which would leave with 1."""
+def test_scores_without_readers_are_saved(untrained_model: Path, tmp_path: Path) -> None:
+    """The table is printed by rich, which would exit with 1."""
     known = {"run": "r", "n": 1, "against": "train", "seeds": 1, "scores": {"fid": 1.0},
              "std": {}, "real": {}, "warnings": []}  # fmt: skip
 
@@ -143,13 +141,13 @@ def test_scores_that_nobody_reads_are_kept_quietly(untrained_model: Path, tmp_pa
         return fault
 
     words = ["evaluate", "--run", str(untrained_model)]
-    assert run_forked(tmp_path, words, prepared(unread)).code == 141
+    assert run_forked(tmp_path, words, prepared(broken_pipe)).code == 141
     assert run_forked(tmp_path, words, prepared(lambda name: None)).out.startswith("r: 1 samples")
 
 
 @full_device
-def test_words_that_were_held_back_are_dropped_too() -> None:
-    """A bar moves within its line, which is sent on only when it is flushed."""
+def test_what_is_buffered_is_discarded_too() -> None:
+    """A progress bar is flushed without a new line."""
     with open("/dev/full", "w") as stream:  # noqa: PTH123
         words = FailSafeStream(stream)
         words.write("50%")
@@ -158,11 +156,11 @@ def test_words_that_were_held_back_are_dropped_too() -> None:
         words.flush()
 
 
-# -- as a shell does it ---------------------------------------------------------------------------
+# -- in a shell ----------------------------------------------------------------------------------
 
 
 def shell(line: str, folder: Path) -> Completed:
-    """Run a line of bash in which ``genctl`` is this one; its code is that of genctl."""
+    """Run a line of bash, and return the exit code of genctl."""
     done = subprocess.run(
         ["bash", "-c", f'genctl() {{ "{sys.executable}" -m genctl "$@"; }}; {line}; '
          "echo ${PIPESTATUS[0]} >code"],
@@ -173,7 +171,7 @@ def shell(line: str, folder: Path) -> Completed:
 
 
 @pytest.mark.fault("B4")
-def test_head_ends_neither_a_run_nor_a_sample(uninterrupted_run: Path, tmp_path: Path) -> None:
+def test_head_ends_neither_a_run_nor_sampling(uninterrupted_run: Path, tmp_path: Path) -> None:
     words = shlex.join(train_arguments())
     done = shell(f"genctl {words} 2>&1 | head -1", tmp_path)
     assert done.code == 0
@@ -181,7 +179,7 @@ def test_head_ends_neither_a_run_nor_a_sample(uninterrupted_run: Path, tmp_path:
     require_no_traceback(done)
     assert differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run)) == []
     for line, code in (
-        ("genctl sample --json | head -1", 0),  # it is one line, which was read
+        ("genctl sample --json | head -1", 0),  # one line, which head reads
         ("genctl sample --out /dev/stdout | true", 141),
     ):
         done = shell(line, tmp_path)

@@ -1,4 +1,4 @@
-"""The signals themselves: once, twice, ignored, and the one that only asks for a checkpoint."""
+"""The signals: once, twice, ignored, and SIGUSR1, which only asks for a checkpoint."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 from genctl.cli.console import Console
 from genctl.common import tensors
 from genctl.common.files import PREFIX
-from genctl.training import checkpoint, session
+from genctl.training import outputs, session
 from genctl.training.trainer import Trainer
 from tests.conftest import Completed
 from tests.faults.stopped import (
@@ -40,7 +40,7 @@ from tests.support.processes import (
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 )
-def test_each_signal_has_its_code_and_leaves_a_checkpoint(
+def test_each_signal_has_its_exit_code_and_saves_a_checkpoint(
     number: int, code: int, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     done = run_training(tmp_path, fault=signal_after_step(number, step=11))
@@ -50,8 +50,8 @@ def test_each_signal_has_its_code_and_leaves_a_checkpoint(
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
-def require_untorn(done: Completed, folder: Path) -> None:
-    """It left at once, with nothing finished and nothing half written where it would be used."""
+def require_stopped_at_once(done: Completed, folder: Path) -> None:
+    """It printed no result, and every checkpoint is intact."""
     assert done.code == 130
     assert done.out == ""
     require_no_traceback(done)
@@ -62,47 +62,45 @@ def require_untorn(done: Completed, folder: Path) -> None:
 TWICE = send_signals(signal.SIGINT, signal.SIGINT)
 
 
-def amid_the_file_of_a_checkpoint() -> None:
-    """Two interrupts when all of it is written, but not under its name yet."""
+def twice_during_a_checkpoint() -> None:
+    """Two interrupts when the checkpoint is written, but does not have its name yet."""
 
     def arm() -> None:
         on_call(os, "fsync", TWICE)()
 
-    on_call(checkpoint.State, "save", arm, 2)()
+    on_call(outputs, "save_checkpoint", arm, 2)()
 
 
 @pytest.mark.fault("B2")
-@pytest.mark.parametrize("moment", ["after a step", "amid the file of a checkpoint"])
-def test_the_second_interrupt_ends_it_at_once_and_tears_nothing(
+@pytest.mark.parametrize("moment", ["after a step", "during a checkpoint"])
+def test_the_second_interrupt_stops_it_at_once_and_leaves_intact_files(
     moment: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    amid = moment == "amid the file of a checkpoint"
-    fault = amid_the_file_of_a_checkpoint if amid else after_step(11, lambda _: TWICE())
+    during = moment == "during a checkpoint"
+    fault = twice_during_a_checkpoint if during else after_step(11, lambda _: TWICE())
     done = run_training(tmp_path, fault=fault)
-    require_untorn(done, tmp_path)
+    require_stopped_at_once(done, tmp_path)
     assert checkpointed_images(tmp_path / RUN) == ["128"]
-    assert bool(list(tmp_path.rglob(f"{PREFIX}*"))) == amid  # what the next start takes away
+    assert bool(list(tmp_path.rglob(f"{PREFIX}*"))) == during  # the next start deletes it
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("B2")
-def test_the_second_interrupt_ends_even_its_telling(
+def test_the_second_interrupt_stops_it_even_while_it_prints_the_error(
     uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     def fault() -> None:
         on_call(session, "load_data", send_signals(signal.SIGINT))()
         on_call(Console, "error", send_signals(signal.SIGINT))()
 
-    require_untorn(run_training(tmp_path, fault=fault), tmp_path)
+    require_stopped_at_once(run_training(tmp_path, fault=fault), tmp_path)
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
 
 @pytest.mark.fault("B2")
-def test_a_hangup_that_was_asked_to_be_ignored_is_ignored(
-    uninterrupted_run: Path, tmp_path: Path
-) -> None:
+def test_a_hangup_that_nohup_ignores_is_ignored(uninterrupted_run: Path, tmp_path: Path) -> None:
     def fault() -> None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
         on_call(session, "load_data", send_signals(signal.SIGHUP))()
         signal_after_step(signal.SIGHUP, step=5)()
 
@@ -115,11 +113,11 @@ def test_a_hangup_that_was_asked_to_be_ignored_is_ignored(
 
 @pytest.mark.fault("B3")
 @pytest.mark.parametrize("seed", [0, 1])
-def test_five_checkpoints_on_demand_disturb_nothing(
+def test_five_checkpoints_on_demand_change_nothing(
     seed: int, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    between = sorted(set(range(1, 30)) - {8, 16, 24})  # steps that are followed by no checkpoint
-    asked = sorted(random.Random(seed).sample(between, 5))
+    between = sorted(set(range(1, 30)) - {8, 16, 24})  # steps without a checkpoint of their own
+    requested = sorted(random.Random(seed).sample(between, 5))
     seen: list[list[str]] = []
 
     def look(_: Trainer) -> None:
@@ -127,7 +125,7 @@ def test_five_checkpoints_on_demand_disturb_nothing(
         Path("seen").write_text(json.dumps(seen))
 
     def fault() -> None:
-        for step in asked:
+        for step in requested:
             signal_after_step(signal.SIGUSR1, step=step)()
             after_step(step + 1, look)()
 
@@ -136,23 +134,23 @@ def test_five_checkpoints_on_demand_disturb_nothing(
     require_no_traceback(done)
     assert "error" not in done.err
     looks = json.loads((tmp_path / "seen").read_text())
-    assert all(str(16 * step) in found for step, found in zip(asked, looks, strict=True))
+    assert all(str(16 * step) in found for step, found in zip(requested, looks, strict=True))
     assert differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run)) == []
-    assert run_training(tmp_path).json == done.json  # complete, as ever
+    assert run_training(tmp_path).json == done.json
 
 
 @pytest.mark.fault("B3")
-def test_one_that_is_asked_for_before_anything_was_learned_ends_nothing(
+def test_a_request_during_imports_does_not_end_the_run(
     uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    """Nobody who sends it every minute knows when torch is loaded; unheard, it would kill."""
+    """Its default action would end the process."""
     done = run_signalled_at_import("torch", signal.SIGUSR1, train_arguments(), tmp_path)
     assert done.code == 0, done.err
     assert differing_parts(outcome(tmp_path / RUN), outcome(uninterrupted_run)) == []
 
 
 @pytest.mark.fault("B3")
-def test_a_run_can_go_on_from_one(uninterrupted_run: Path, tmp_path: Path) -> None:
+def test_a_run_can_resume_from_one(uninterrupted_run: Path, tmp_path: Path) -> None:
     def fault() -> None:
         signal_after_step(signal.SIGUSR1, step=11)()
         signal_after_step(signal.SIGKILL, step=13)()

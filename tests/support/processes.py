@@ -1,7 +1,6 @@
-"""Short runs in processes of their own, which things can happen to, and what is left of them.
+"""Short runs in forked processes: inject faults into them, and compare what they leave.
 
-A process is a fork of this one, so that torch need not be loaded again and so that what a test
-breaks in it stays broken in it alone.
+A fork need not load torch again, and what a test patches in it affects no other test.
 """
 
 import errno
@@ -18,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import sklearn.datasets  # noqa: F401 (loaded once here, not in every fork)
+import sklearn.datasets  # noqa: F401 (imported once here instead of in every fork)
 import torch
 import torch.utils.tensorboard
 
@@ -46,13 +45,14 @@ SCORED = (
     "evaluation.every=96",
     "evaluation.num_samples=100",
 )
-"""The same with images that a judge can look at, scored five times."""
+"""The same with larger images and five evaluations."""
 
 Fault = Callable[[], None]
+"""Called in the fork before genctl starts; patches something, or does something at once."""
 
 
 def no_fault() -> None:
-    """Let the run be."""
+    """Inject nothing."""
 
 
 def train_arguments(*more: str, settings: tuple[str, ...] = SETTINGS) -> list[str]:
@@ -62,65 +62,65 @@ def train_arguments(*more: str, settings: tuple[str, ...] = SETTINGS) -> list[st
 
 
 class ImageCounter:
-    """Counts the images that a run in a fork has seen; can be read after the fork was killed."""
+    """Counts the images that a run in a fork has seen, in shared memory that survives a kill."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 8)
 
     @property
     def images(self) -> int:
-        """After the last whole step of the last part."""
+        """The images seen after the last complete step."""
         return int.from_bytes(self._memory[:], "little")
 
     def watch(self) -> None:
-        """Count from here on, in this process: a fault."""
+        """Start to count in this process: a fault to inject."""
         step = Trainer.take_step
 
         def counted(trainer: Trainer, progress: float) -> None:
             step(trainer, progress)
-            self._memory[:] = trainer.state.to_uint8(8, "little")
+            self._memory[:] = trainer.state.images.to_bytes(8, "little")
 
-        Trainer.take_step = counted  # type: ignore[method-assign]
+        Trainer.take_step = counted  # type: ignore
 
 
 def run_training(folder: Path, *more: str, fault: Fault = no_fault) -> Completed:
-    """Train below ``folder`` in a fork in which ``fault`` comes first."""
+    """Train a short run below ``folder`` in a fork."""
     return run_forked(folder, train_arguments(*more), fault)
 
 
 def run_forked(folder: Path, words: list[str], fault: Fault = no_fault) -> Completed:
-    """Run genctl in ``folder``, in a fork in which ``fault`` comes first."""
+    """Run genctl in ``folder`` in a fork."""
     return wait_for(folder, start_forked(folder, words, fault))
 
 
 def start_forked(folder: Path, words: list[str], fault: Fault = no_fault) -> int:
-    """The same without waiting for its end; returns the process."""
+    """Start genctl in ``folder`` in a fork, and return the number of the process."""
     folder.mkdir(exist_ok=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a fork of a process with threads; torch's own are idle
+        warnings.simplefilter("ignore")  # the process has threads, but those of torch are idle
         pid = os.fork()
     if not pid:
-        _be_the_program(folder, words, fault)
+        _run_program(folder, words, fault)
     return pid
 
 
 def wait_for(folder: Path, pid: int) -> Completed:
-    """Wait for a process that ``begun`` began."""
+    """Wait for a process of ``start_forked``."""
     _, status = os.waitpid(pid, 0)
     code = os.waitstatus_to_exitcode(status)
     return Completed(code, (folder / "out").read_text(), (folder / "err").read_text())
 
 
-def _be_the_program(folder: Path, words: list[str], fault: Fault) -> None:
+def _run_program(folder: Path, words: list[str], fault: Fault) -> None:
     from genctl.cli.app import main
 
     code = 99
     try:
         os.chdir(folder)
-        sys.stdout = Path("out").open("w")  # noqa: SIM115 (for as long as the process lives)
+        sys.stdout = Path("out").open("w")  # noqa: SIM115 (open until the process ends)
         sys.stderr = Path("err").open("w")  # noqa: SIM115
         sys.argv = ["genctl", *words]
-        # What Python prints by itself shall be printed, not collected by pytest.
+        # Print what pytest would collect.
         threading.excepthook, sys.unraisablehook = threading.__excepthook__, sys.__unraisablehook__
         fault()
         main()
@@ -133,18 +133,18 @@ def _be_the_program(folder: Path, words: list[str], fault: Fault) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         except OSError:
-            code = 120  # as Python itself
+            code = 120  # as in Python's own shutdown
         finally:
             os._exit(code)
 
 
-# -- what can happen ------------------------------------------------------------------------------
+# -- faults ----------------------------------------------------------------------------------------
 
 
 def kill_at_replace(number: int, done: bool) -> Fault:
-    """SIGKILL when the ``number``-th file is about to appear, or has just appeared."""
+    """SIGKILL before (or, if ``done``, after) the ``number``-th file gets its name."""
 
-    def happen() -> None:
+    def inject() -> None:
         replace, calls = os.replace, [0]
 
         def counted(source: Any, target: Any) -> None:
@@ -155,86 +155,86 @@ def kill_at_replace(number: int, done: bool) -> Fault:
             if calls[0] == number:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        os.replace = counted
+        os.replace = counted  # type: ignore[assignment]
 
-    return happen
+    return inject
 
 
 def kill_after(seconds: float) -> Fault:
-    """SIGKILL when so much time has gone by."""
+    """SIGKILL after some time."""
 
-    def happen() -> None:
+    def inject() -> None:
         timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
         timer.daemon = True
         timer.start()
 
-    return happen
+    return inject
 
 
-def all_of(*happenings: Fault) -> Fault:
-    """Have several things happen."""
+def all_of(*faults: Fault) -> Fault:
+    """Inject several faults."""
 
-    def happen() -> None:
-        for each in happenings:
-            each()
+    def inject() -> None:
+        for fault in faults:
+            fault()
 
-    return happen
+    return inject
 
 
-def on_call(owner: Any, name: str, happen: Fault, number: int = 1) -> Fault:
-    """Do something when a function or method of ``owner`` is called for the ``number``-th time."""
+def on_call(owner: Any, name: str, action: Fault, number: int = 1) -> Fault:
+    """Call ``action`` before the ``number``-th call of a function or method of ``owner``."""
 
-    def prepare() -> None:
+    def inject() -> None:
         function, calls = getattr(owner, name), [0]
 
         def counted(*words: Any, **named: Any) -> Any:
             calls[0] += 1
             if calls[0] == number:
-                happen()
+                action()
             return function(*words, **named)
 
         setattr(owner, name, counted)
 
-    return prepare
+    return inject
 
 
 def send_signals(*numbers: int) -> Fault:
-    """Receive signals."""
+    """Send signals to this process."""
 
-    def happen() -> None:
+    def inject() -> None:
         for number in numbers:
             os.kill(os.getpid(), number)
 
-    return happen
+    return inject
 
 
-def after_step(number: int, happen: Callable[[Trainer], None]) -> Fault:
-    """Do something after the ``number``-th step of this part of the run."""
+def after_step(number: int, action: Callable[[Trainer], None]) -> Fault:
+    """Call ``action`` after the ``number``-th step of this process."""
 
-    def prepare() -> None:
+    def inject() -> None:
         step, calls = Trainer.take_step, [0]
 
         def counted(self: Trainer, progress: float) -> None:
             step(self, progress)
             calls[0] += 1
             if calls[0] == number:
-                happen(self)
+                action(self)
 
-        Trainer.take_step = counted  # type: ignore[method-assign]
+        Trainer.take_step = counted  # type: ignore
 
-    return prepare
+    return inject
 
 
 def signal_after_step(*numbers: int, step: int) -> Fault:
-    """Receive signals after a step."""
+    """Send signals to this process after a step."""
 
     return after_step(step, lambda _: send_signals(*numbers)())
 
 
 def disk_full_for(name: str) -> Fault:
-    """Find the disk full when a file with ``name`` in its name is written but not yet flushed."""
+    """A full disk when a file with ``name`` in its name is flushed."""
 
-    def prepare() -> None:
+    def inject() -> None:
         fsync = os.fsync
 
         def full(handle: int) -> None:
@@ -249,30 +249,31 @@ def disk_full_for(name: str) -> Fault:
             writing.append(path.name)
             replace(path, content)
 
-        files._replace, os.fsync = noted, full
+        files._replace = noted
+        os.fsync = full  # type: ignore[assignment]
 
-    return prepare
+    return inject
 
 
 def limit_memory(spare: int) -> Fault:
-    """Have no more than ``spare`` bytes besides those that are taken already."""
+    """Limit the address space to ``spare`` bytes more than now."""
 
-    def happen() -> None:
+    def inject() -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + spare
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
-    return happen
+    return inject
 
 
-# -- what is left ---------------------------------------------------------------------------------
+# -- results ---------------------------------------------------------------------------------------
 
 TIMES = ("seconds", "images_per_second")
-"""What a result says of the clock."""
+"""The parts of a result that depend on the clock."""
 
 
 def outcome(run: Path) -> dict[str, Any]:
-    """All that must be the same, bit for bit, however often a run was interrupted."""
+    """Everything that must be the same to the last bit, however often a run was interrupted."""
     newest = sorted((run / "checkpoints").glob("*.safetensors"))[-1]
     content, metadata, _ = tensors.read(newest, "checkpoint")
     result = (run / "result.json").read_text()
@@ -288,7 +289,7 @@ def outcome(run: Path) -> dict[str, Any]:
 
 
 def require_same(run: Path, reference: Path) -> None:
-    """The run ended with the bits of the other one, and nothing unfinished lies about."""
+    """The run equals the other one to the last bit, and has no unfinished files."""
     assert differing_parts(outcome(run), outcome(reference)) == []
     assert list(run.rglob(f"{files.PREFIX}*")) == []
 
@@ -300,12 +301,12 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
 
 
 def differing_parts(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """The parts in which two outcomes differ: a whole dump of both would not help anyone."""
+    """The names of the parts in which two outcomes differ, which are too long to print."""
     return [name for name in one if one[name] != other[name]]
 
 
 def checkpointed_images(run: Path) -> list[str]:
-    """The numbers of images that there are checkpoints of."""
+    """The numbers of images after which there are checkpoints, oldest first."""
     return [path.stem.lstrip("0") for path in sorted((run / "checkpoints").glob("*.safetensors"))]
 
 
