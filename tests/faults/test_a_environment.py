@@ -1,4 +1,4 @@
-"""A run that goes on in another environment says so, and says what it costs."""
+"""A run that is resumed in another environment warns that it is not bit-exact."""
 
 import json
 import signal
@@ -27,7 +27,7 @@ OTHER = {
     "device_name": "NVIDIA H100",
     "threads": 64,
 }
-"""ModelMetadata of a machine on which a run may have begun."""
+"""The environment of another machine."""
 
 
 def environment(folder: Path) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def environment(folder: Path) -> dict[str, Any]:
 
 
 def stop(folder: Path, *more: str, step: int, fault: Fault = no_fault) -> Completed:
-    """One part of a run, which is asked to stop."""
+    """Train a part of a run, and stop it."""
     done = run_training(
         folder, *more, fault=all_of(fault, signal_after_step(signal.SIGTERM, step=step))
     )
@@ -54,13 +54,13 @@ def two_threads() -> None:
 
 @pytest.mark.fault("A7")
 @pytest.mark.parametrize("field", OTHER)
-def test_another_environment_is_told_once_and_recorded(
+def test_another_environment_causes_one_warning_and_is_recorded(
     field: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     stop(tmp_path, step=11)
     here = environment(tmp_path)
-    there = json.dumps(here | {field: OTHER[field]})
-    (tmp_path / RUN / "environment.json").write_text(there)  # as if it had begun over there
+    other = json.dumps(here | {field: OTHER[field]})
+    (tmp_path / RUN / "environment.json").write_text(other)
     done = run_training(tmp_path)
     assert done.code == 0
     (line,) = warnings(done)
@@ -69,14 +69,14 @@ def test_another_environment_is_told_once_and_recorded(
         f"{here[field]}): the result will not be bit for bit that of an uninterrupted run"
     )
     assert environment(tmp_path) == here | {"bit_exact": False}
-    require_same(
-        tmp_path / RUN, uninterrupted_run
-    )  # only said to be elsewhere: nothing else differs
+    require_same(tmp_path / RUN, uninterrupted_run)  # nothing else was changed
     assert "already complete" in run_training(tmp_path).err
 
 
 @pytest.mark.fault("A7")
-def test_other_threads_are_told_and_what_was_not_exact_stays_so(tmp_path: Path) -> None:
+def test_another_number_of_threads_causes_a_warning_and_is_recorded_for_good(
+    tmp_path: Path,
+) -> None:
     short = ("--set", "training.images=224")  # two threads on one busy core are slow
     stop(tmp_path, *short, step=11)
     assert environment(tmp_path)["threads"] == 1
@@ -85,14 +85,14 @@ def test_other_threads_are_told_and_what_was_not_exact_stays_so(tmp_path: Path) 
     assert environment(tmp_path)["bit_exact"] is False
     done = run_training(tmp_path, *short, fault=two_threads)
     assert done.code == 0
-    assert warnings(done) == []  # told once
+    assert warnings(done) == []
     assert environment(tmp_path)["bit_exact"] is False
     assert done.json["images"] == 224
     assert [line["images"] for line in read_metrics(tmp_path / RUN)] == [48, 96, 144, 192]
 
 
 @pytest.mark.fault("A7")
-def test_the_same_environment_is_nothing_to_tell(uninterrupted_run: Path, tmp_path: Path) -> None:
+def test_the_same_environment_causes_no_warning(uninterrupted_run: Path, tmp_path: Path) -> None:
     stop(tmp_path, step=11)
     assert "bit_exact" not in environment(tmp_path)  # nothing was resumed yet
     done = run_training(tmp_path)

@@ -1,4 +1,4 @@
-"""SIGKILL at every moment at which a run touches its folder, one after the other."""
+"""SIGKILL before, during and after every system call on the run directory."""
 
 import json
 import random
@@ -30,13 +30,13 @@ SHARES = 8
 
 @pytest.fixture(scope="module")
 def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty folder, in which a run begins."""
+    """An empty folder, in which a run is started."""
     return tmp_path_factory.mktemp("new")
 
 
 @pytest.fixture(scope="module")
 def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was asked to stop half-way, went on, and was killed in its second part."""
+    """A run that was stopped half-way, resumed, and killed in its second part."""
     folder = tmp_path_factory.mktemp("half")
     assert run_training(folder, *SHORT, fault=signal_after_step(signal.SIGTERM, step=7)).code == 143
     result = (folder / RUN / "result.json").read_bytes()
@@ -49,12 +49,12 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reference(new: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A short run that nothing happens to; every moment of it is in the file ``moments``."""
-    return gone_through(new, tmp_path_factory.mktemp("reference") / "whole")
+    """An uninterrupted short run; the file ``moments`` lists its system calls."""
+    return complete_and_record(new, tmp_path_factory.mktemp("reference") / "whole")
 
 
-def gone_through(start: Path, folder: Path) -> Path:
-    """A copy of ``start`` in which the run was completed, and its moments were written down."""
+def complete_and_record(start: Path, folder: Path) -> Path:
+    """Copy ``start``, complete the run there, and record its system calls."""
     shutil.copytree(start, folder)
     assert run_training(folder, *SHORT, fault=log_moments(Path("moments"))).code == 0
     return folder
@@ -65,7 +65,7 @@ def moments_of(folder: Path) -> list[str]:
 
 
 def one_of_each_kind(moments: list[str]) -> list[int]:
-    """A moment of each kind, as "before fsync", at a file that chance chooses."""
+    """One moment of each kind, as "before fsync", at a random file."""
     kinds: dict[str, list[int]] = {}
     for number, moment in enumerate(moments, start=1):
         kinds.setdefault(" ".join(moment.split()[:2]), []).append(number)
@@ -74,7 +74,7 @@ def one_of_each_kind(moments: list[str]) -> list[int]:
 
 
 def kill_and_resume(number: int, start: Path, folder: Path, reference: Path) -> bool:
-    """Go on from ``start``, killed at the ``number``-th moment; False if there were fewer."""
+    """Copy ``start``, kill it at the ``number``-th moment, resume; False if there are fewer."""
     shutil.copytree(start, folder)
     newest = train_until_killed(folder, *SHORT, every=EVERY, fault=killed_at(number))
     if newest is None:
@@ -86,7 +86,7 @@ def kill_and_resume(number: int, start: Path, folder: Path, reference: Path) -> 
 
 
 def require_whole(run: Path) -> None:
-    """Every file that has its name is whole."""
+    """Every file with its final name is complete."""
     for path in run.rglob("[!.]*"):
         match path.suffix:
             case ".safetensors":
@@ -99,7 +99,7 @@ def require_whole(run: Path) -> None:
                 json.loads(path.read_text())
             case ".yaml":
                 config.load(str(path))
-            case ".jsonl":  # the one file that grows: its last line may be torn
+            case ".jsonl":  # the only file that grows; its last line may be incomplete
                 for line in path.read_text().splitlines()[:-1]:
                     json.loads(line)
             case _:
@@ -120,7 +120,7 @@ def test_killed_at_a_moment_of_each_kind_it_is_the_same_run(
 def test_killed_again_while_it_resumes_it_is_the_same_run(
     half: Path, reference: Path, tmp_path: Path
 ) -> None:
-    moments = moments_of(gone_through(half, tmp_path / "whole"))
+    moments = moments_of(complete_and_record(half, tmp_path / "whole"))
     only_here = sorted(set(moments) - set(moments_of(reference)))
     assert len(only_here) == 11
     for moment in only_here:
@@ -135,9 +135,9 @@ def test_killed_again_while_it_resumes_it_is_the_same_run(
 def test_killed_at_every_moment_it_is_the_same_run(
     share: int, start: str, reference: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """As SQLite tests errors of its disk: at the first call, at the second, until it survives."""
+    """As SQLite tests disk errors: at the first call, at the second, until none is left."""
     beginning = request.getfixturevalue(start)
-    count = len(moments_of(gone_through(beginning, tmp_path / "whole")))
+    count = len(moments_of(complete_and_record(beginning, tmp_path / "whole")))
     for number in range(1 + share, count + 1, SHARES):
         folder = tmp_path / str(number)
         assert kill_and_resume(number, beginning, folder, reference), number
@@ -145,20 +145,20 @@ def test_killed_at_every_moment_it_is_the_same_run(
     assert not kill_and_resume(count + 1, beginning, tmp_path / "survives", reference)
 
 
-# -- in which order -------------------------------------------------------------------------------
+# -- the order of calls ---------------------------------------------------------------------------
 
 
-def test_the_half_run_has_something_to_throw_away(half: Path) -> None:
+def test_the_half_run_has_leftovers(half: Path) -> None:
     assert checkpointed_images(half / RUN) == ["96", "112"]
     assert read_metrics(half / RUN)[-1]["images"] == 144
     assert len(list(half.rglob(f"{PREFIX}*"))) == 3
 
 
 @pytest.mark.fault("A3")
-def test_a_file_is_on_the_disk_before_it_gets_its_name_and_its_name_before_all_else(
+def test_a_file_is_synced_then_renamed_then_its_folder_is_synced(
     reference: Path,
 ) -> None:
-    """What a power cut would take, which no SIGKILL can show."""
+    """So that a power failure loses nothing, which SIGKILL cannot test."""
     moments = moments_of(reference)
     replacements = [i for i, moment in enumerate(moments) if moment.startswith("before replace")]
     assert len(replacements) == 10
@@ -178,7 +178,7 @@ def test_a_file_is_on_the_disk_before_it_gets_its_name_and_its_name_before_all_e
 
 
 @pytest.mark.fault("A3")
-def test_what_a_checkpoint_will_not_make_again_is_on_the_disk_before_it(reference: Path) -> None:
+def test_metrics_samples_and_model_are_synced_before_the_checkpoint(reference: Path) -> None:
     moments = moments_of(reference)
     saved = [i for i, moment in enumerate(moments) if is_new(moment, "checkpoints/")]
     assert len(saved) == 2
@@ -191,7 +191,7 @@ def test_what_a_checkpoint_will_not_make_again_is_on_the_disk_before_it(referenc
 
 
 @pytest.mark.fault("A3")
-def test_an_old_checkpoint_goes_only_after_the_new_one_is_there(reference: Path) -> None:
+def test_an_old_checkpoint_is_deleted_after_the_new_one_is_synced(reference: Path) -> None:
     moments = moments_of(reference)
     there = max(i for i, moment in enumerate(moments) if is_new(moment, "checkpoints/"))
     assert f"after fsync {RUN}/checkpoints" in moments[there:]

@@ -1,4 +1,4 @@
-"""A run that is killed, wherever and however often, ends with the bits of one left alone."""
+"""A run that is killed, anywhere and often, ends with the bits of an uninterrupted one."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def test_killed_at_twenty_random_moments_it_is_the_same_run(
         print(f"seed {SEED}: killed after {moment:.3f} of {seconds:.3f} s")
         folder = tmp_path / f"{moment}"
         if train_until_killed(folder, every=EVERY, fault=kill_after(moment)) is None:
-            continue  # it was faster than the one that was timed
+            continue  # it was completed before
         require_resumed(folder, reference=uninterrupted_run)
         kills += 1
 
@@ -64,26 +64,26 @@ EPOCHS = ("--set", "training.images=3200", "--set", "training.batch_size=64",
 
 @pytest.fixture(scope="module")
 def epochs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of more than two epochs that nothing happens to."""
+    """An uninterrupted run of more than two epochs."""
     folder = tmp_path_factory.mktemp("epochs")
     assert run_training(folder, *EPOCHS).code == 0
     return folder / RUN
 
 
-def as_soon_as_it_resumed() -> None:
-    """Kill when the checkpoint was read and nothing was done yet."""
-    Trainer.train = kill  # type: ignore[method-assign]
+def kill_after_resuming() -> None:
+    """SIGKILL after the checkpoint was loaded and before the first step."""
+    Trainer.train = kill  # type: ignore
 
 
 SIX = {
     "before the first checkpoint": (after_step(5, kill), 0),
     "in the first epoch": (after_step(10, kill), 512),
-    "at once after resuming": (as_soon_as_it_resumed, 512),
+    "at once after resuming": (kill_after_resuming, 512),
     "one step after resuming": (after_step(1, kill), 512),
     "in the second epoch": (after_step(20, kill), 1536),
     "in the second epoch again, one step after resuming": (after_step(1, kill), 1536),
 }
-"""When it is killed, and the images of the newest checkpoint then."""
+"""When it is killed, and the images of the newest checkpoint at that time."""
 
 
 @pytest.mark.fault("A2")
@@ -112,7 +112,7 @@ def test_killed_at_one_file_after_another_it_is_the_same_run(
 
 @pytest.mark.fault("A4")
 @pytest.mark.parametrize("file", [1, 2, 3, 5])
-def test_killed_at_its_first_files_it_begins_again(
+def test_killed_at_its_first_files_it_starts_again(
     file: int, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     for done in (False, True):
@@ -121,7 +121,7 @@ def test_killed_at_its_first_files_it_begins_again(
 
 
 @pytest.mark.fault("A4")
-def test_killed_before_its_first_checkpoint_it_begins_again(
+def test_killed_before_its_first_checkpoint_it_starts_again(
     uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     fault = signal_after_step(signal.SIGKILL, step=7)
@@ -130,7 +130,7 @@ def test_killed_before_its_first_checkpoint_it_begins_again(
 
 
 @pytest.mark.fault("A4")
-@pytest.mark.parametrize("batch", [EPOCH // 3, 400])  # ends with the epoch, or reaches beyond it
+@pytest.mark.parametrize("batch", [EPOCH // 3, 400])  # divides the epoch, or not
 def test_killed_in_every_step_around_the_end_of_an_epoch_it_is_the_same_run(
     batch: int, tmp_path: Path
 ) -> None:
@@ -154,7 +154,7 @@ ENDS: dict[str, tuple[Fault, str]] = {
 
 @pytest.mark.fault("A4")
 @pytest.mark.parametrize("moment", ENDS)
-def test_killed_between_the_last_save_and_its_end_it_has_nothing_to_do_again(
+def test_killed_after_the_last_save_it_trains_on_nothing_again(
     moment: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     fault, told = ENDS[moment]
@@ -163,7 +163,7 @@ def test_killed_between_the_last_save_and_its_end_it_has_nothing_to_do_again(
 
 
 @pytest.mark.fault("A4")
-def test_a_finished_run_answers_at_once_and_touches_nothing(tmp_path: Path) -> None:
+def test_a_complete_run_is_not_touched(tmp_path: Path) -> None:
     first = run_training(tmp_path)
     runs = tmp_path / "runs"
     times = {path: path.stat().st_mtime_ns for path in (runs, *runs.rglob("*"))}
@@ -175,7 +175,7 @@ def test_a_finished_run_answers_at_once_and_touches_nothing(tmp_path: Path) -> N
     assert len(times) > 10
 
 
-# -- processes of their own -----------------------------------------------------------------------
+# -- real processes -------------------------------------------------------------------------------
 
 LINE = ["train", "--config", "tiny", "--name", "run", "--quiet", "--set",
         "training.checkpoint_every=640"]  # fmt: skip
@@ -188,7 +188,7 @@ def start(folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def killed_at_line(lines: int, folder: Path) -> int:
-    """Train until metrics.jsonl has so many lines more than before, then SIGKILL."""
+    """Train until metrics.jsonl has ``lines`` more lines, then SIGKILL."""
     goal = len(logged(folder)) + lines
     process = start(folder)
     while process.poll() is None and len(logged(folder)) < goal:
@@ -205,7 +205,7 @@ def logged(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """The preset tiny, which nothing happens to, and the seconds that it takes."""
+    """An uninterrupted run of the preset tiny, and the seconds that it takes."""
     folder, started = tmp_path_factory.mktemp("alone"), time.monotonic()
     assert run_genctl(*LINE, cwd=folder).code == 0
     return folder / RUN, time.monotonic() - started
@@ -225,7 +225,7 @@ def test_a_process_killed_at_twenty_random_moments_is_the_same_run(
         process = start(folder)
         try:
             assert process.wait(moment) == 0
-            continue  # it was faster than the one that was timed
+            continue  # it was completed before
         except subprocess.TimeoutExpired:
             process.kill()
         assert process.wait() == -signal.SIGKILL

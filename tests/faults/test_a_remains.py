@@ -1,4 +1,4 @@
-"""A run is one process, and a killed one leaves nothing behind but its folder."""
+"""A run is one process, and leaves nothing but its folder when it is killed."""
 
 import ast
 import os
@@ -12,23 +12,23 @@ from tests.conftest import REPOSITORY
 from tests.faults.resuming import RUN, require_resumed, train_until_killed
 from tests.support.processes import after_step, all_of, run_training
 
-BENCH = REPOSITORY / "genctl" / "bench"  # what genctl is compared with may load as it likes
-SOURCES = sorted(set((REPOSITORY / "genctl").rglob("*.py")) - set(BENCH.rglob("*.py")))
+BENCHMARK = REPOSITORY / "genctl" / "benchmark"  # its plain loop may use a DataLoader
+SOURCES = sorted(set((REPOSITORY / "genctl").rglob("*.py")) - set(BENCHMARK.rglob("*.py")))
 STARTERS = {"DataLoader", "multiprocessing", "fork", "Popen", "ProcessPoolExecutor", "spawn"}
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
 
 
-def in_a_world_of_its_own() -> None:
-    """Be the leader of a group of processes, with an empty folder for temporary files."""
+def isolate() -> None:
+    """Lead a new process group, with an empty folder for temporary files."""
     os.setpgid(0, 0)
     Path("leader").write_text(str(os.getpid()))
     Path("scratch").mkdir(exist_ok=True)
     os.environ["TMPDIR"] = str(Path("scratch").resolve())
 
 
-def nobody_is_left_of(folder: Path) -> bool:
-    """Whether no process of the group is there any more."""
+def has_no_processes(folder: Path) -> bool:
+    """Whether all processes of the group have ended."""
     try:
         os.killpg(int((folder / "leader").read_text()), 0)
     except ProcessLookupError:
@@ -37,27 +37,24 @@ def nobody_is_left_of(folder: Path) -> bool:
 
 
 @pytest.mark.fault("A6")
-@pytest.mark.parametrize("step", [1, 11, 16])  # 16: the last one before a checkpoint
-def test_a_killed_run_leaves_no_process_and_no_lock_and_no_scratch(
+@pytest.mark.parametrize("step", [1, 11, 16])  # 16: the last step before a checkpoint
+def test_a_killed_run_leaves_no_process_no_lock_and_no_temporary_file(
     step: int, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
     kill = after_step(step, lambda _: os.kill(os.getpid(), signal.SIGKILL))
-    assert (
-        train_until_killed(tmp_path, every=128, fault=all_of(in_a_world_of_its_own, kill))
-        is not None
-    )
-    assert nobody_is_left_of(tmp_path)
+    assert train_until_killed(tmp_path, every=128, fault=all_of(isolate, kill)) is not None
+    assert has_no_processes(tmp_path)
     assert list((tmp_path / "scratch").iterdir()) == []
     require_resumed(tmp_path, reference=uninterrupted_run)  # at once: the lock was free
 
 
 def children() -> list[str]:
-    """The processes that this one has started and that have not ended."""
+    """The running child processes."""
     return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
 
 
 def shared_memory() -> set[str]:
-    """The parts of shared memory that this process sees."""
+    """The shared memory that this process has mapped."""
     lines = Path("/proc/self/maps").read_text().splitlines()
     return {line.split()[-1] for line in lines if "/dev/shm" in line or "/SYSV" in line}
 
@@ -70,15 +67,14 @@ def open_files() -> set[str]:
 
 @linux
 @pytest.mark.fault("A6")
-def test_while_it_trains_a_run_is_one_process_with_files_in_its_folder(tmp_path: Path) -> None:
-    """There are no workers that could be orphaned: all data lies in the process itself."""
+def test_a_training_run_is_one_process_with_open_files_in_its_folder_only(tmp_path: Path) -> None:
 
     def fault() -> None:
         shared, files = shared_memory(), open_files()
 
         def look(_: object) -> None:
-            strange = [name for name in open_files() - files if not name.startswith(str(run))]
-            Path("seen").write_text(f"{children()} {shared_memory() - shared} {strange}")
+            others = [name for name in open_files() - files if not name.startswith(str(run))]
+            Path("seen").write_text(f"{children()} {shared_memory() - shared} {others}")
 
         run = Path(RUN).resolve()
         after_step(11, look)()
@@ -88,7 +84,7 @@ def test_while_it_trains_a_run_is_one_process_with_files_in_its_folder(tmp_path:
 
 
 def names(path: Path) -> set[str]:
-    """Every name in the source of a module, and every part of one."""
+    """All names in the source of a module, split at dots."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
@@ -100,13 +96,13 @@ def names(path: Path) -> set[str]:
 
 
 @pytest.mark.fault("A6")
-def test_no_module_starts_workers() -> None:
-    """Only ``subprocess.run`` is used, for programs that are waited for, as git."""
+def test_no_module_starts_processes() -> None:
+    """Except by ``subprocess.run``, which waits for them."""
     assert len(SOURCES) > 50
     assert [path for path in SOURCES if names(path) & STARTERS] == []
 
 
-def test_a_worker_would_be_found(tmp_path: Path) -> None:
+def test_a_started_process_would_be_found(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text("from torch.utils.data import DataLoader\nimport os\nos.fork()\n")
     assert names(module) & STARTERS == {"DataLoader", "fork"}
