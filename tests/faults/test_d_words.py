@@ -102,7 +102,7 @@ def test_tensor_names_are_shown_as_text(
         found[name] = torch.zeros(1)
 
     path = rewritten(untrained_model, tmp_path / "changed.safetensors", add)
-    refuse(genctl, commands(path)[0], "which is no part of a model")
+    refuse(genctl, commands(path)[0], "which is not part of a model")
 
 
 @pytest.mark.fault("D9")
