@@ -1,65 +1,47 @@
-"""A run that found its files damaged, or that got more to do, is the run that never was.
+"""Resuming from damaged checkpoints, and extending a run, gives the bits of an uninterrupted run.
 
-What else can happen to it is in tests/faults.
+Kills, signals and full disks are in tests/faults.
 """
 
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from genctl.common.files import PREFIX
 from tests.support.processes import (
     differing_parts,
     outcome,
     read_metrics,
+    require_same,
     run_training,
     signal_after_step,
 )
 
-Reference = tuple[Path, dict[str, Any]]
+
+def test_two_uninterrupted_runs_are_the_same(tmp_path: Path, uninterrupted_run: Path) -> None:
+    assert run_training(tmp_path).code == 0
+    run = tmp_path / "runs/run"
+    require_same(run, uninterrupted_run)
+    assert [record["images"] for record in read_metrics(run)] == list(range(48, 481, 48))
+    samples = sorted(path.stem for path in (run / "samples").iterdir())
+    assert samples == ["000000128", "000000256", "000000384", "000000480"]
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    """An uninterrupted run, and what is left of it."""
-    folder = tmp_path_factory.mktemp("reference")
-    done = run_training(folder)
-    assert done.code == 0, done.err
-    return folder / "run", outcome(folder / "runs" / "run")
+# -- damaged checkpoints --------------------------------------------------------------------------
 
 
-def assert_is_reference(folder: Path, reference: Reference) -> None:
-    assert differing_parts(outcome(folder / "runs" / "run"), reference[1]) == []
-    leftovers = list(folder.rglob(f"{PREFIX}*"))
-    assert leftovers == []
+def interrupt(folder: Path) -> list[Path]:
+    """Stop a run after 272 images; returns its checkpoints, newest first."""
+    assert run_training(folder, fault=signal_after_step(signal.SIGTERM, step=17)).code == 143
+    return sorted((folder / "runs/run/checkpoints").glob("*.safetensors"), reverse=True)
 
 
-def test_two_uninterrupted_runs_are_the_same(tmp_path: Path, reference: Reference) -> None:
-    run_training(tmp_path)
-    assert_is_reference(tmp_path, reference)
-    assert [line["images"] for line in read_metrics(tmp_path / "runs" / "run")] == list(
-        range(48, 481, 48)
-    )
-    assert len(reference[1]["samples"]) == 4
-
-
-# -- damage ---------------------------------------------------------------------------------------
-
-
-def interrupted(folder: Path, step: int = 17) -> Path:
-    """A run that was asked to stop; returns its newest checkpoint."""
-    assert run_training(folder, fault=signal_after_step(signal.SIGTERM, step=step)).code == 143
-    return sorted((folder / "runs" / "run" / "checkpoints").glob("*.safetensors"))[-1]
-
-
-def cut(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
-def flip(path: Path) -> None:
+def flip_a_bit(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[-1000] ^= 1
     path.write_bytes(content)
@@ -69,43 +51,44 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("damage", [cut, flip, empty])
-def test_a_damaged_checkpoint_is_put_aside_for_the_one_before(
-    damage: Callable[[Path], None], tmp_path: Path, reference: Reference
+@pytest.mark.parametrize("damage", [truncate, flip_a_bit, empty])
+def test_a_damaged_checkpoint_is_renamed_and_the_one_before_used(
+    damage: Callable[[Path], None], tmp_path: Path, uninterrupted_run: Path
 ) -> None:
-    newest = interrupted(tmp_path)
+    newest = interrupt(tmp_path)[0]
     damage(newest)
     done = run_training(tmp_path)
     assert done.code == 0
     assert f"warning: cannot use {newest.relative_to(tmp_path)}" in done.err
-    assert "going on from the checkpoint before it" in done.err
+    assert "continuing from the checkpoint before it" in done.err
     assert "from 256 images" in done.err
     assert newest.with_suffix(".damaged").exists()
-    assert_is_reference(tmp_path, reference)
+    require_same(tmp_path / "runs/run", uninterrupted_run)
 
 
-def test_where_all_checkpoints_are_damaged_it_begins_again(
-    tmp_path: Path, reference: Reference
+def test_with_all_checkpoints_damaged_the_run_starts_again(
+    tmp_path: Path, uninterrupted_run: Path
 ) -> None:
-    interrupted(tmp_path)
-    for path in (tmp_path / "runs" / "run" / "checkpoints").iterdir():
-        cut(path)
+    checkpoints = interrupt(tmp_path)
+    for path in checkpoints:
+        truncate(path)
     done = run_training(tmp_path)
     assert done.code == 0
-    assert done.err.count("genctl: warning: cannot use") == 3
-    assert_is_reference(tmp_path, reference)
+    assert done.err.count("genctl: warning: cannot use") == len(checkpoints) == 3
+    require_same(tmp_path / "runs/run", uninterrupted_run)
 
 
-# -- more to do -----------------------------------------------------------------------------------
+# -- a larger budget ------------------------------------------------------------------------------
 
 
-def test_a_raised_budget_extends_the_run(tmp_path: Path) -> None:
-    more = ("--set", "training.images=640")
-    run_training(tmp_path / "at_once", *more)
-    run_training(tmp_path / "extended")
-    done = run_training(tmp_path / "extended", *more)
+def test_a_larger_budget_extends_the_run(tmp_path: Path) -> None:
+    larger = ("--set", "training.images=640")
+    at_once, extended = tmp_path / "at_once", tmp_path / "extended"
+    assert run_training(at_once, *larger).code == 0
+    assert run_training(extended).code == 0
+    done = run_training(extended, *larger)
     assert done.code == 0
-    assert "training.images goes from 480 to 640" in done.err
-    once, extended = (outcome(tmp_path / name / "runs" / "run") for name in ("at_once", "extended"))
-    extended["samples"].pop("000000480.png")  # where it first ended
-    assert differing_parts(once, extended) == []
+    assert "training.images changes from 480 to 640" in done.err
+    expected, actual = outcome(at_once / "runs/run"), outcome(extended / "runs/run")
+    actual["samples"].pop("000000480.png")  # from its first end
+    assert differing_parts(expected, actual) == []
