@@ -1,7 +1,7 @@
-"""The soak: one long run in calm, and the same one in a storm, which must end with the same bits.
+"""A soak test: a long run under faults must end with the same bits as an undisturbed one.
 
-The storm kills it, signals it and fills its disk at moments that a seed chooses; the same line
-follows at once. Memory and open files are looked at every second, through /proc.
+The faults are SIGKILL, other signals and full disks, at seeded random moments; after each of them
+the same command is started again. Memory and open files are read from /proc every second.
 """
 
 import argparse
@@ -22,192 +22,200 @@ from typing import TypeVar
 from tests.support.processes import differing_parts, outcome
 
 RUN = Path("runs") / "run"
-EVERY = 3200  # images from one checkpoint to the next
-LONGEST = 4  # the time from one blow to the next, in times that a run to a first checkpoint takes
-SETTLED = 60  # seconds after which a process has all that it needs
-GROWTH = 5.0  # MB that it may grow by from then on
-FULL = "full disk"
+CHECKPOINT_EVERY = 3200  # images
+MAX_PAUSE = 4  # between two faults, in multiples of the time to the first checkpoint
+WARM_UP = 60  # seconds after which a process should not grow
+MAX_GROWTH = 5.0  # MB
+FULL_DISK = "full disk"
 Number = TypeVar("Number", int, float)
 
-BLOWS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", FULL)
+FAULTS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", FULL_DISK)
 
 
 @dataclass
-class Life:
-    """One process from its start to its end."""
+class Process:
+    """A process of genctl, and what was measured of it."""
 
-    process: "subprocess.Popen[str]"
+    popen: "subprocess.Popen[str]"
     started: float = field(default_factory=time.monotonic)
-    memory: list[float] = field(default_factory=list)  # MB that are resident, once a second
-    files: list[int] = field(default_factory=list)  # that are open, once a second
+    memory: list[float] = field(default_factory=list)  # resident MB, once a second
+    files: list[int] = field(default_factory=list)  # open files, once a second
 
-    def lasts(self, seconds: float) -> bool:
-        """Look at the process for so long; False if it has ended."""
+    def survives(self, seconds: float) -> bool:
+        """Measure the process for some seconds; returns False if it has ended."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             try:
-                self.process.wait(min(left, 1.0))
+                self.popen.wait(min(left, 1.0))
             except subprocess.TimeoutExpired:
-                self._look()
+                self._measure()
             else:
                 return False
-        return self.process.poll() is None
+        return self.popen.poll() is None
 
-    def end(self) -> int:
-        """Wait for it; returns its exit code."""
-        while self.lasts(3600):
+    def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
+        while self.survives(3600):
             pass
-        return self.process.returncode
+        return self.popen.returncode
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.started
 
-    def _look(self) -> None:
-        mine = Path("/proc") / str(self.process.pid)
-        pages = int((mine / "statm").read_text().split()[1])
+    def _measure(self) -> None:
+        folder = Path("/proc") / str(self.popen.pid)
+        pages = int((folder / "statm").read_text().split()[1])
         self.memory.append(pages * resource.getpagesize() / 1e6)
-        self.files.append(len(list((mine / "fd").iterdir())))
+        self.files.append(len(list((folder / "fd").iterdir())))
 
 
-def is_old(life: Life) -> bool:
-    """Whether a process lived long enough to be asked whether it grows."""
-    return len(life.memory) >= 2 * SETTLED
+def is_old(process: Process) -> bool:
+    """Whether a process ran long enough to tell whether it grows."""
+    return len(process.memory) >= 2 * WARM_UP
 
 
-def memory_of(life: Life) -> tuple[float, float]:
-    """What it held once it had settled, and at its end: MB in the middle of some time."""
-    first, last = quarters(life.memory)
+def memory_of(process: Process) -> tuple[float, float]:
+    """The median resident MB after the warm-up, and at the end."""
+    first, last = quarters(process.memory)
     return median(first), median(last)
 
 
-def files_of(life: Life) -> tuple[int, int]:
-    """The files that it never closed once it had settled, and at its end."""
-    first, last = quarters(life.files)
+def files_of(process: Process) -> tuple[int, int]:
+    """The lowest number of open files after the warm-up, and at the end."""
+    first, last = quarters(process.files)
     return min(first), min(last)
 
 
 def quarters(values: list[Number]) -> tuple[list[Number], list[Number]]:
-    """The first and the last quarter of what was seen of a settled process."""
-    seen = values[SETTLED:]
-    quarter = len(seen) // 4
-    return seen[:quarter], seen[-quarter:]
+    """The first and the last quarter of the values after the warm-up."""
+    settled = values[WARM_UP:]
+    quarter = len(settled) // 4
+    return settled[:quarter], settled[-quarter:]
 
 
-def growth(life: Life) -> list[str]:
-    """What a process has more of than it had, in words."""
-    memory, files = memory_of(life), files_of(life)
+def growth(process: Process) -> list[str]:
+    """Describe what grew."""
+    memory, files = memory_of(process), files_of(process)
     found = []
-    if memory[1] > memory[0] + GROWTH:
+    if memory[1] > memory[0] + MAX_GROWTH:
         found.append(f"memory grew from {memory[0]:.1f} to {memory[1]:.1f} MB")
     if files[1] > files[0]:
         found.append(f"open files grew from {files[0]} to {files[1]}")
     return found
 
 
-def begin(folder: Path, images: int) -> Life:
-    """Start the line, which is always the same."""
-    settings = {"images": images, "checkpoint_every": EVERY, "log_every": EVERY // 10}
+def start(folder: Path, images: int) -> Process:
+    """Start the command, which is always the same."""
+    settings = {
+        "images": images,
+        "checkpoint_every": CHECKPOINT_EVERY,
+        "log_every": CHECKPOINT_EVERY // 10,
+    }
     sets = [word for name, n in settings.items() for word in ("--set", f"training.{name}={n}")]
     line = ["train", "--config", "tiny", "--name", "run", "--json", "--quiet", *sets]
-    return Life(
+    return Process(
         subprocess.Popen(
             [sys.executable, "-m", "genctl", *line],
             cwd=folder,
-            stdout=subprocess.PIPE,  # no files: they would be full as well
+            stdout=subprocess.PIPE,  # the limit on the size of files must not apply to it
             stderr=subprocess.PIPE,
             text=True,
         )
     )
 
 
-def strike(life: Life, blow: str, chance: random.Random) -> set[int]:
-    """Let it happen; returns the exit codes with which the process may end."""
-    if blow == FULL:
+def inject(process: Process, fault: str, chance: random.Random) -> set[int]:
+    """Inject a fault; returns the exit codes that the process may end with."""
+    if fault == FULL_DISK:
         limit = chance.choice([0, 4_096, 40_000])
-        resource.prlimit(life.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        resource.prlimit(process.popen.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         return {74}
-    number = getattr(signal, blow)
-    life.process.send_signal(number)
-    # While Python itself starts, no signal is handled yet; after the end, none is any more.
-    return {-number} if blow == "SIGKILL" else {-number, 128 + number}
+    number = getattr(signal, fault)
+    process.popen.send_signal(number)
+    # While Python starts and ends, a signal has its default effect.
+    return {-number} if fault == "SIGKILL" else {-number, 128 + number}
 
 
-def weather(
-    folder: Path, images: int, seed: int, longest: float
-) -> tuple[list[Life], collections.Counter[str]]:
-    """Train until the run is complete, with blows that are at most ``longest`` seconds apart."""
-    chance, lives, blows = random.Random(seed), [], collections.Counter[str]()
+def train_under_faults(
+    folder: Path, images: int, seed: int, max_pause: float
+) -> tuple[list[Process], collections.Counter[str]]:
+    """Train until the run is complete, with faults at most ``max_pause`` seconds apart."""
+    chance, processes, injected = random.Random(seed), [], collections.Counter[str]()
     while True:
-        life = begin(folder, images)
-        lives.append(life)
-        expected, told = {0}, []
-        while life.lasts(chance.uniform(0, longest)):
-            blow = chance.choice(BLOWS)
-            told.append(f"{blow} after {life.seconds:.1f} s")
-            blows[blow] += 1
-            expected |= strike(life, blow, chance)
-            if blow != "SIGUSR1":
-                life.end()
+        process = start(folder, images)
+        processes.append(process)
+        expected, faults = {0}, []
+        while process.survives(chance.uniform(0, max_pause)):
+            fault = chance.choice(FAULTS)
+            faults.append(f"{fault} after {process.seconds:.1f} s")
+            injected[fault] += 1
+            expected |= inject(process, fault, chance)
+            if fault != "SIGUSR1":
+                process.wait()
                 break
-        code = life.end()
-        out, err = life.process.communicate()
-        print(f"  {', '.join(told) or 'nothing'}: exit {code}", flush=True)
+        code = process.wait()
+        out, err = process.popen.communicate()
+        print(f"  {', '.join(faults) or 'nothing'}: exit {code}", flush=True)
         if code not in expected or "Traceback" in err.replace("KeyboardInterrupt", ""):
             raise SystemExit(f"expected exit {sorted(expected)}, found {code}:\n{out}{err}")
         if code == 0:
-            return lives, blows
+            return processes, injected
 
 
 def main() -> int:
-    """Run the soak; returns the exit code."""
+    """Run the soak test; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("seconds", nargs="?", type=float, default=3600.0)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="genctl-soak-") as name:
-        return soak(Path(name), asked.seconds, asked.seed)
+        return soak(Path(name), options.seconds, options.seed)
 
 
 def soak(folder: Path, seconds: float, seed: int) -> int:
-    """Calm, storm and comparison in about so many seconds."""
-    first, calm, storm = (folder / name for name in ("first", "calm", "storm"))
-    for each in (first, calm, storm):
+    """Train undisturbed, train under faults and compare, in about ``seconds`` in total."""
+    first, undisturbed, disturbed = (
+        folder / name for name in ("first", "undisturbed", "disturbed")
+    )
+    for each in (first, undisturbed, disturbed):
         each.mkdir()
-    try_out = begin(first, EVERY)
-    try_out.end()
-    longest = LONGEST * try_out.seconds
+    trial = start(first, CHECKPOINT_EVERY)
+    trial.wait()
+    max_pause = MAX_PAUSE * trial.seconds
     rate = json.loads((first / RUN / "result.json").read_text())["images_per_second"]
-    images = max(round(rate * seconds * 0.3 / EVERY), 2) * EVERY
-    print(f"seed {seed}: {images:,} images in calm, then in a storm", flush=True)
+    images = max(round(rate * seconds * 0.3 / CHECKPOINT_EVERY), 2) * CHECKPOINT_EVERY
+    print(f"seed {seed}: {images:,} images undisturbed, then under faults", flush=True)
 
-    life = begin(calm, images)
-    if life.end() != 0:
-        raise SystemExit(f"the calm run failed: {life.process.communicate()}")
-    if not is_old(life):
-        print("too short to say whether it grows")
-    tell("calm", [life])
+    process = start(undisturbed, images)
+    if process.wait() != 0:
+        raise SystemExit(f"the undisturbed run failed: {process.popen.communicate()}")
+    if not is_old(process):
+        print("too short to tell whether it grows")
+    report("undisturbed", [process])
 
     started = time.monotonic()
-    lives, blows = weather(storm, images, seed, longest)
-    counts = ", ".join(f"{blows[blow]} {blow}" for blow in BLOWS)
-    print(f"storm: {len(lives)} processes in {time.monotonic() - started:.0f} s; {counts}")
-    tell("storm", lives)
+    processes, injected = train_under_faults(disturbed, images, seed, max_pause)
+    counts = ", ".join(f"{injected[fault]} {fault}" for fault in FAULTS)
+    print(
+        f"under faults: {len(processes)} processes in {time.monotonic() - started:.0f} s; {counts}"
+    )
+    report("under faults", processes)
 
-    problems = [text for each in (life, *lives) if is_old(each) for text in growth(each)]
-    different = differing_parts(outcome(storm / RUN), outcome(calm / RUN))
-    problems += [f"the storm changed the {part}" for part in different]
+    problems = [text for each in (process, *processes) if is_old(each) for text in growth(each)]
+    different = differing_parts(outcome(disturbed / RUN), outcome(undisturbed / RUN))
+    problems += [f"the faults changed the {part}" for part in different]
     print("; ".join(problems) or "the same bits, and nothing grew")
     return 1 if problems else 0
 
 
-def tell(name: str, lives: list[Life]) -> None:
-    """Say what the processes held once they had settled, and what they held at their end."""
-    for life in filter(is_old, lives):
-        memory, files = memory_of(life), files_of(life)
+def report(name: str, processes: list[Process]) -> None:
+    """Print memory and open files of each process, after the warm-up and at the end."""
+    for process in filter(is_old, processes):
+        memory, files = memory_of(process), files_of(process)
         print(
-            f"{name}: {len(life.memory)} s; memory {memory[0]:.1f} MB, at the end "
-            f"{memory[1]:.1f} MB, at most {max(life.memory):.1f} MB; open files {files[0]}, "
+            f"{name}: {len(process.memory)} s; memory {memory[0]:.1f} MB, at the end "
+            f"{memory[1]:.1f} MB, at most {max(process.memory):.1f} MB; open files {files[0]}, "
             f"at the end {files[1]}",
             flush=True,
         )
