@@ -5,6 +5,7 @@ from pathlib import Path
 
 from genctl.common import tensors
 from tests.conftest import Completed, RunGenctl
+from tests.faults.stopped import require_no_traceback
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -43,6 +44,15 @@ def require_line(done: Completed, why: str) -> None:
     assert "; " in line, "what to do"
     assert len(line) < 3000
     assert line.isprintable()
+
+
+def require_error(done: Completed, code: int, what: str) -> None:
+    """Require an exit code and one error, among other lines, that says what to do."""
+    assert done.code == code, done.err
+    require_no_traceback(done)
+    (line,) = [line for line in done.err.splitlines() if "genctl: error:" in line]
+    assert what in line
+    assert "; " in line, "what to do"
 
 
 def error_lines(done: Completed) -> list[str]:
