@@ -53,8 +53,7 @@ class RunningMeans:
             return
         finite = torch.isfinite(self.sums)
         if not finite.all():
-            names = [name for name, is_finite in zip(self.names, finite, strict=True)
-                     if not is_finite]  # fmt: skip
+            names = [name for name, ok in zip(self.names, finite, strict=True) if not ok]
             raise Diverged(f"diverged: {', '.join(names)} became infinite or NaN")
 
     def pop(self) -> dict[str, float]:

@@ -46,7 +46,7 @@ class Trainer:
     def __init__(
         self, config: Config, state: State, images: Images, services: TrainingServices
     ) -> None:
-        self.config, self.state, self.images, self.services = config, state, images, services
+        self.config, self.state, self.services = config, state, services
         step = Step(config, state, images, services.precision, services.group)
         self.engine = choose_engine(config.training.engine, step, services.reporter)
         self.images_per_step = step.images
@@ -109,7 +109,7 @@ class Trainer:
         if self.services.group.is_main:  # the losses are those of all processes
             state.losses.add(losses.names, losses.values)
             # Reading them makes the CPU wait for a GPU, so that is done now and then only.
-            if self.images.device.type == "cpu" or state.step % 50 == 0:
+            if self.engine.step.device.type == "cpu" or state.step % 50 == 0:
                 state.losses.require_finite()
 
     def _after_step(self, outputs: RunOutputs) -> None:
