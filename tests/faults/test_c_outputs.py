@@ -7,17 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.refusal import require_error
-from tests.faults.stopped import (
-    require_no_partial_files,
-    require_same_after_resuming,
-)
-from tests.support.processes import (
-    Fault,
-    run_forked,
-    run_training,
-)
-
-# -- C6: modes, links and devices ------------------------------------------------------------------
+from tests.faults.stopped import require_no_partial_files, require_same_after_resuming
+from tests.support.processes import Fault, run_forked, run_training
 
 SAMPLE = ("sample", "--run", "run", "--n", "2", "--out")
 ENCODE = ("encode", "digits:test[0:3]", "--run", "run", "--out")

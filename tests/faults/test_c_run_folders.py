@@ -25,24 +25,24 @@ from tests.support.processes import (
 
 
 def waiting_at(step: int) -> tuple[Fault, int, int]:
-    """A run that waits after a step: what happens, a pipe to see it arrive, one to let it go on."""
-    arrived, arrive = os.pipe()
-    leave, let_go = os.pipe()
+    """A fault that waits after a step, a pipe that tells of it, and one that ends it."""
+    reached, tell = os.pipe()
+    wait, resume = os.pipe()
 
-    def wait(_: Any) -> None:
-        os.write(arrive, b".")
-        os.read(leave, 1)
+    def wait_in_step(_: Any) -> None:
+        os.write(tell, b".")
+        os.read(wait, 1)
 
-    return after_step(step, wait), arrived, let_go
+    return after_step(step, wait_in_step), reached, resume
 
 
 @pytest.mark.fault("C4")
 def test_a_second_process_is_refused_and_the_first_undisturbed(
     uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    fault, arrived, let_go = waiting_at(11)
+    fault, reached, resume = waiting_at(11)
     first = start_forked(tmp_path, train_arguments(), fault)
-    os.read(arrived, 1)
+    os.read(reached, 1)
     run = tmp_path / RUN
     before = contents(run)
     (tmp_path / "second").mkdir()
@@ -55,7 +55,7 @@ def test_a_second_process_is_refused_and_the_first_undisturbed(
     listed = run_forked(tmp_path / "second", ["runs", "--runs", str(tmp_path / "runs"), "--json"])
     assert [row["status"] for row in listed.json["runs"]] == ["running"]
     assert changed(before, run) == []
-    os.write(let_go, b".")
+    os.write(resume, b".")
     assert wait_for(tmp_path, first).code == 0
     require_same_after_resuming(tmp_path, uninterrupted_run)
 
@@ -64,9 +64,9 @@ def test_a_second_process_is_refused_and_the_first_undisturbed(
 def test_the_lock_of_a_killed_process_is_free_at_once(
     uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    fault, arrived, _ = waiting_at(11)
+    fault, reached, _ = waiting_at(11)
     first = start_forked(tmp_path, train_arguments(), fault)
-    os.read(arrived, 1)
+    os.read(reached, 1)
     os.kill(first, signal.SIGKILL)
     assert wait_for(tmp_path, first).code == -signal.SIGKILL
     listed = run_forked(tmp_path, ["runs", "--json"])
