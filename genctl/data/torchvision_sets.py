@@ -120,21 +120,14 @@ class TorchvisionSet(Data):
         return dataset.data[:, None], dataset.targets.long(), _class_names(dataset.classes)
 
 
-class Mnist(TorchvisionSet):
-    """LeCun et al. 1998: 60,000 and 10,000 handwritten digits; 28x28, padded to 32x32."""
+class VerifiedSet(TorchvisionSet):
+    """A data set in MNIST's format whose unpacked files are known by their MD5."""
 
-    kind: Literal["mnist"] = "mnist"
-
-    torchvision_class: ClassVar[str] = "MNIST"
-    checksums: ClassVar[dict[str, str]] = {  # MD5 of the unpacked files
-        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-    }
+    checksums: ClassVar[dict[str, str]]  # MD5 of every unpacked file
+    classes: ClassVar[tuple[str, ...]]
 
     def local_path(self) -> Path | None:
-        """The folder of the four files, if none is missing."""
+        """The folder of the files, if none is missing."""
         complete = all((self.unpacked / name).exists() for name in self.checksums)
         return self.unpacked if complete else None
 
@@ -142,7 +135,7 @@ class Mnist(TorchvisionSet):
         """Compare every file that is there with its MD5.
 
         Raises:
-            BadContent: a file is not MNIST's, or cannot be read.
+            BadContent: a file is not the data set's, or cannot be read.
         """
         for name, expected in self.checksums.items():
             path = self.unpacked / name
@@ -173,18 +166,51 @@ class Mnist(TorchvisionSet):
         return (
             torch.frombuffer(pixels, dtype=torch.uint8).reshape(-1, 1, 28, 28),
             torch.frombuffer(labels, dtype=torch.uint8).long(),
-            tuple("0123456789"),
+            self.classes,
         )
 
     def _files(self) -> str:
         return f"{', '.join(self.checksums)} (unpacked, in {self.unpacked})"
 
 
-class FashionMnist(TorchvisionSet):
+class Mnist(VerifiedSet):
+    """LeCun et al. 1998: 60,000 and 10,000 handwritten digits; 28x28, padded to 32x32."""
+
+    kind: Literal["mnist"] = "mnist"
+
+    torchvision_class: ClassVar[str] = "MNIST"
+    classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
+    checksums: ClassVar[dict[str, str]] = {
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    }
+
+
+class FashionMnist(VerifiedSet):
     """Xiao et al. 2017: articles of clothing in ten classes."""
 
     kind: Literal["fashion_mnist"] = "fashion_mnist"
     torchvision_class: ClassVar[str] = "FashionMNIST"
+    classes: ClassVar[tuple[str, ...]] = (
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    )
+    checksums: ClassVar[dict[str, str]] = {
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    }
 
 
 class Kmnist(TorchvisionSet):
