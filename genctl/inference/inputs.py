@@ -22,7 +22,7 @@ def picture_paths(spec: str) -> list[Path]:
         UsageError: it is not a valid path or glob.
         MissingInput: there is none.
     """
-    path = as_path(spec, "a picture")
+    path = as_path(spec, "picture")
     if path.is_dir():
         paths = sorted(found for found in path.iterdir() if found.suffix.lower() in SUFFIXES)
     elif path.exists() or not GLOB.search(spec):
