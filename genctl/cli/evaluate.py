@@ -62,7 +62,7 @@ def evaluate(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Score a model, next to real images; works offline."""
+    """Measure FID, recall and more, each beside its value for real images; works offline."""
     with console(json, quiet, debug) as out:
         with loading():
             from genctl.cli.reporters import open_reporter

@@ -13,7 +13,15 @@ def reproduce(
     picture: Annotated[
         Path, typer.Argument(metavar="GRID.png", help="A picture that genctl sample wrote.")
     ],
-    run: options.RunName = None,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="RUN",
+            help="A run directory, its name, or a .safetensors file.",
+            show_default="the model that the picture names",
+        ),
+    ] = None,
     runs: options.Runs = Path("runs"),
     out: Annotated[
         Path | None,

@@ -23,7 +23,7 @@ def runs(
         typer.Option(
             "--sheet",
             metavar="PNG",
-            help="Also write a picture: a row of samples for each run, same seed.",
+            help="Also write a picture with a row of samples for each run, all of one seed.",
         ),
     ] = None,
     json: options.Json = False,
