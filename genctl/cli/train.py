@@ -1,4 +1,4 @@
-"""``genctl train``: from a YAML file to a run directory."""
+"""genctl train: a YAML file in, a run directory out."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ DURING = {
     "while the grid is rendered": (on_call(SampleGrid, "render", TERMINATE, 2), 256),
     "while the model is written": (on_call(model_file, "write", TERMINATE, 2), 256),
     "while a checkpoint is written": (on_call(outputs, "save_checkpoint", TERMINATE, 2), 256),
-    "while old checkpoints are deleted": (on_call(Run, "prune", TERMINATE, 2), 256),
+    "while old checkpoints are deleted": (on_call(Run, "prune_checkpoints", TERMINATE, 2), 256),
     "in the last step": (on_call(NonSaturating, "terms", TERMINATE, 60), 480),
 }
 
