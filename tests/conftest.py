@@ -1,4 +1,4 @@
-"""A tiny trained run that many tests look at, and ways to start the program."""
+"""Fixtures of many rooms: small models and runs, and ways to run genctl."""
 
 import json
 import os
@@ -16,13 +16,11 @@ import torch
 REPOSITORY = Path(__file__).parent.parent
 MNIST = Path(os.environ.get("GENCTL_DATA", REPOSITORY.parent / "shared" / "data"))
 
-# One thread: the networks are tiny, and threads that wait for each other on a busy machine are
-# a hundred times slower than one that works.
+# On a busy machine, threads that wait for each other are up to a hundred times slower than one.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
-# A shell that runs the tests in the background has SIGINT ignored, nohup has SIGHUP; genctl would
-# do as it is told.
+# A background job of a shell ignores SIGINT, and nohup ignores SIGHUP; genctl would do so too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
@@ -30,7 +28,7 @@ RunGenctl = Callable[..., "Completed"]
 
 
 class Completed:
-    """A program that has ended."""
+    """The exit code and the output of a process of genctl."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
@@ -43,7 +41,7 @@ class Completed:
 
 
 def run_genctl(*arguments: object, cwd: Path, **environment: str) -> Completed:
-    """Run genctl in a process of its own."""
+    """Run genctl in a new process."""
     done = subprocess.run(
         [sys.executable, "-m", "genctl", *map(str, arguments)],
         capture_output=True,
@@ -91,30 +89,30 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def untrained_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file that nobody trained. Do not write."""
+    """A model file with initial weights. Do not write."""
     from tests.support.models import save_model
 
-    return save_model(tmp_path_factory.mktemp("whole") / "model.safetensors")
+    return save_model(tmp_path_factory.mktemp("untrained") / "model.safetensors")
 
 
 @pytest.fixture(scope="session")
 def sampled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run that nobody trained, and a picture drawn from it. Do not write."""
+    """A folder with an untrained run and a picture of samples from it. Do not write."""
     from tests.support.models import save_model
     from tests.support.processes import run_forked
 
-    folder = tmp_path_factory.mktemp("workplace")
+    folder = tmp_path_factory.mktemp("sampled")
     (folder / "run").mkdir()
     save_model(folder / "run" / "model.safetensors")
     (folder / "run" / "config.yaml").write_text("data: {kind: digits}\n")
-    drawn = run_forked(folder, ["sample", "--run", "run", "--n", "1", "--out", "drawn.png"])
-    assert drawn.code == 0, drawn.err
+    done = run_forked(folder, ["sample", "--run", "run", "--n", "1", "--out", "samples.png"])
+    assert done.code == 0, done.err
     return folder
 
 
 @pytest.fixture
 def work_folder(sampled_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workplace of one's own, whose judges learn for a second."""
+    """A copy of ``sampled_folder`` to write to, and judges that are trained for a second."""
     from genctl.evaluation import judge_training
 
     monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
@@ -126,10 +124,10 @@ def work_folder(sampled_folder: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.fixture(scope="session")
 def uninterrupted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of a short run that nothing happened to. Do not write."""
+    """The run directory of an uninterrupted short run. Do not write."""
     from tests.support.processes import run_training
 
-    folder = tmp_path_factory.mktemp("untouched")
+    folder = tmp_path_factory.mktemp("uninterrupted")
     done = run_training(folder)
     assert done.code == 0, done.err
     return folder / "runs" / "run"

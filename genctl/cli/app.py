@@ -15,7 +15,9 @@ def main() -> None:
                 from genctl.cli.commands import run
 
             sys.exit(run(sys.argv[1:] or ["--help"]))
-    except Stopped as stopped:  # between two consoles
-        sys.exit(128 + stopped.number)
+    except Stopped as stopped:  # outside of the command's console
+        error = stopped.as_error("no file was left half written")
+        print(f"genctl: error: {error}", file=sys.stderr, flush=True)
+        sys.exit(error.exit_code)
     finally:
         restore_default_handlers()

@@ -23,7 +23,7 @@ COMMANDS = {
     "map": ("encode", "digits:test[0:40]", "--run", "run", "--out", "codes.csv", "--plot", "m.png"),
     "evaluate": ("evaluate", "--run", "run", "--n", "40", "--seeds", "1"),
     "export": ("export", "--run", "run", "--out", "onnx"),
-    "reproduce": ("reproduce", "drawn.png"),
+    "reproduce": ("reproduce", "samples.png"),
     "runs": ("runs", "--runs", ".", "--sheet", "sheet.png"),
 }
 

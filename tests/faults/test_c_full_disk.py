@@ -276,7 +276,7 @@ OUTPUTS = {
     "map.png": (*ENCODE, "codes.npz", "--plot", "map.png"),
     "evaluation.json": ("evaluate", "--run", "run", "--n", "40", "--seeds", "1"),
     "-v1.safetensors": ("evaluate", "--run", "run", "--n", "40", "--seeds", "1"),
-    "drawn.again.png": ("reproduce", "drawn.png"),
+    "samples.again.png": ("reproduce", "samples.png"),
     "sheet.png": ("runs", "--runs", ".", "--sheet", "sheet.png"),
     "mine.yaml": ("configs", "copy", "tiny", "mine.yaml"),
 }

@@ -19,7 +19,7 @@ WRITERS: dict[str, tuple[str, ...]] = {
     "codes.npz": (*ENCODE, "codes.npz"),
     "codes.csv": (*ENCODE, "codes.csv"),
     "map.png": (*ENCODE, "codes.jsonl", "--plot", "map.png"),
-    "again.png": ("reproduce", "drawn.png", "--out", "again.png"),
+    "again.png": ("reproduce", "samples.png", "--out", "again.png"),
     "sheet.png": ("runs", "--runs", ".", "--sheet", "sheet.png"),
 }
 
@@ -118,7 +118,7 @@ def test_a_picture_written_to_stdout_is_not_followed_by_text(work_folder: Path) 
     for words, name in (
         ([*SAMPLE, "/dev/stdout"], "a.png"),
         ([*SAMPLE, "/dev/stdout", "--json"], "a.png"),
-        (["reproduce", "drawn.png", "--out", "/dev/stdout"], "drawn.png"),
+        (["reproduce", "samples.png", "--out", "/dev/stdout"], "samples.png"),
     ):
         assert run_forked(work_folder, [*SAMPLE, "a.png"]).code == 0
         (work_folder / "shell").unlink(missing_ok=True)
