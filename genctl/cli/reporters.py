@@ -72,12 +72,12 @@ class LineReporter(QuietReporter):
         now = time.monotonic()
         if now - self.last_training >= LINE_INTERVAL:
             self.last_training = self.last_progress = now
-            parts = (_pace(progress), _losses(progress), _scores(progress))
+            parts = (_pace(progress), " · ".join(_losses(progress)), _scores(progress))
             self.out.info(f"{progress.share:4.0%}  {'  '.join(filter(None, parts))}")
 
 
 class TerminalReporter(QuietReporter):
-    """Shows one bar, that of the current task; in training, the losses and scores below it."""
+    """Shows the bar of the current task; in training, the losses and scores below it."""
 
     def __init__(self, out: Console, live: Live, bar: Progress) -> None:
         super().__init__(out)
@@ -98,7 +98,7 @@ class TerminalReporter(QuietReporter):
         self._move("training", progress.share, _pace(progress))
         lines = [
             Text(line, style="dim", no_wrap=True, overflow="ellipsis")
-            for line in (_losses(progress), _scores(progress))
+            for line in (*_losses(progress), _scores(progress))
             if line
         ]
         self.live.update(Group(self.bar, *lines))
@@ -128,6 +128,7 @@ def _live_bar() -> Iterator[tuple[Live, Progress]]:
     )
     # Redirects stderr while it is shown, so that messages are printed above the bar.
     with Live(bar, console=console, refresh_per_second=4, transient=True) as live:
+        console.show_cursor()  # a killed process would leave it hidden
         yield live, bar
 
 
@@ -139,13 +140,13 @@ def _pace(progress: TrainingProgress) -> str:
     )
 
 
-def _losses(progress: TrainingProgress) -> str:
-    """``critic fake 0.7 real 0.6 · generator fake 0.8``."""
+def _losses(progress: TrainingProgress) -> list[str]:
+    """``critic fake 0.7 real 0.6`` and ``generator fake 0.8``."""
     updates: dict[str, list[str]] = {}
     for key, value in sorted(progress.losses.items()):  # some are not part of every line
         update, _, name = key.partition("/")
         updates.setdefault(update, []).append(f"{name} {value:.3g}")
-    return " · ".join(f"{update} {' '.join(terms)}" for update, terms in updates.items())
+    return [f"{update} {' '.join(terms)}" for update, terms in updates.items()]
 
 
 def _scores(progress: TrainingProgress) -> str:

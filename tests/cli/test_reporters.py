@@ -67,7 +67,8 @@ def test_a_terminal_gets_one_bar_and_messages_above_it(
         shown = capsys.readouterr().err
     assert "started [now]" in shown
     assert "6,400 images  1,270/s  1:32 left" in shown
-    assert "critic fake 1.5 real 0.5 · generator fake 0.25" in shown
+    assert "critic fake 1.5 real 0.5" in shown
+    assert "generator fake 0.25" in shown
     assert "scores fid 12.3" in shown
 
 
