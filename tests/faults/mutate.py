@@ -5,11 +5,9 @@ import random
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
-from genctl.common import tensors
-from tests.support.forge import header, header_end, with_header
+from tests.support.forge import header, header_end, signed, with_header
 
 
 def deep(depth: int) -> Any:
@@ -109,13 +107,6 @@ UNSIGNED = (flipped, spliced, with_other_length, with_other_entry, with_other_he
 
 
 # -- changes with a matching digest ----------------------------------------------------------------
-
-
-def signed(content: dict[str, Tensor], metadata: Any) -> bytes:
-    """A file with a matching digest, as somebody who knows the format would write it."""
-    text = json.dumps(metadata)
-    metadata = {"format": "genctl 1", "metadata": text, "sha256": tensors._digest(content, text)}
-    return save({name: tensor.clone() for name, tensor in content.items()}, metadata)
 
 
 def with_odd_metadata(content: dict[str, Tensor], metadata: Any, chance: random.Random) -> bytes:
