@@ -21,16 +21,16 @@ class TrainingProgress:
 
 
 class Reporter(Protocol):
-    """A terminal, a log, or a user who wants warnings only."""
+    """Receives the messages and the progress of long-running work."""
 
     def info(self, text: str) -> None:
-        """Something worth knowing."""
+        """Report something worth knowing."""
 
     def warn(self, text: str) -> None:
-        """Something the user should look at."""
+        """Report something that the user should look at."""
 
     def progress(self, task: str, share: float) -> None:
-        """The share of ``task`` that is done, 0 to 1."""
+        """Report the share of ``task`` that is done, 0 to 1."""
 
     def training(self, progress: TrainingProgress) -> None:
-        """A line of metrics was written."""
+        """Report a line of metrics."""

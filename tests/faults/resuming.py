@@ -43,12 +43,12 @@ def require_resumed(folder: Path, *more: str, reference: Path) -> Completed:
     newest = newest_checkpoint(folder)
     done = run_training(folder, *more)
     assert done.code == 0, done.err
-    require_progress_told(done, newest)
+    require_progress_printed(done, newest)
     require_same(folder / RUN, reference)
     return done
 
 
-def require_progress_told(done: Completed, newest: int) -> None:
+def require_progress_printed(done: Completed, newest: int) -> None:
     """The run prints where it starts, and no warnings or errors."""
     resuming = f"resuming {RUN} on cpu" in done.err and f" from {newest:,} images" in done.err
     beginning = f"training {RUN} on cpu" in done.err and not newest

@@ -157,9 +157,9 @@ ENDS: dict[str, tuple[Fault, str]] = {
 def test_killed_after_the_last_save_it_trains_on_nothing_again(
     moment: str, uninterrupted_run: Path, tmp_path: Path
 ) -> None:
-    fault, told = ENDS[moment]
+    fault, message = ENDS[moment]
     assert train_until_killed(tmp_path, every=0, fault=fault) == 480
-    assert told in require_resumed(tmp_path, reference=uninterrupted_run).err
+    assert message in require_resumed(tmp_path, reference=uninterrupted_run).err
 
 
 @pytest.mark.fault("A4")
