@@ -1,7 +1,7 @@
 """Models without networks, whose scores are known beforehand."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from genctl.conditions.base import Condition
 from genctl.conditions.image import Image
@@ -14,12 +14,8 @@ from genctl.model import Model
 class FakeModel(Model):
     """Its codes are the encoder's inputs, flattened; z is one number."""
 
-    z_dim = 1
-    precision = "auto"
-
     def __init__(self, condition: Condition) -> None:
-        nn.Module.__init__(self)
-        self.condition = condition
+        super().__init__(condition, networks={}, z_dim=1, precision="auto")
 
     def encode(self, inputs: Tensor) -> Tensor:
         return inputs.flatten(1)
