@@ -49,9 +49,9 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         precision, reason = entry["precision"], entry["precision_reason"]
         yield f"  training.precision: auto is {precision}, since {reason}"
         yield f"  training.engine: auto is {entry['engine']}, since {entry['engine_reason']}"
-        verdict = "correct" if entry["correct"] else "WRONG"
+        outcome = "correct" if entry["correct"] else "WRONG"
         yield (
-            f"  self-check in {precision}: {verdict}, the relative error of a convolution "
+            f"  self-check in {precision}: {outcome}, the relative error of a convolution "
             f"is {entry['relative_error']:.1e}"
         )
     for kind, folder in found["data"].items():

@@ -40,21 +40,17 @@ def encode(
         with loading():
             import torch
 
+            from genctl.cli.run_option import load_model
             from genctl.common import files
             from genctl.common.devices import choose_device
             from genctl.common.errors import UsageError
             from genctl.inference import code_map, encoding
             from genctl.inference.probe import FOLDS, cross_validated_probe
-            from genctl.runs import model_file
-            from genctl.runs.lookup import find_model
 
         encoding.require_format(out)
         if plot is not None and plot.suffix.lower() != ".png":
             raise UsageError(f"--plot {plot}: must end in .png")
-        path = find_model(run, runs)
-        if run is None:
-            console_.info(f"encoding with {path}")
-        trained = model_file.read(path, choose_device(device))
+        trained = load_model(run, runs, choose_device(device), console_, "encoding with")
         encoded = encoding.encode(inputs, trained, console_.warn)
         accuracy = None
         if encoded.labels is not None:
@@ -75,7 +71,7 @@ def encode(
                 "code_dim": code_dim,
                 "linear_probe_cv_accuracy": accuracy,
                 "plot": None if plot is None else str(plot),
-                "model": str(path),
+                "model": str(trained.path),
                 "model_sha256": trained.digest,
             },
             str(out),

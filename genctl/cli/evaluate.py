@@ -66,20 +66,16 @@ def evaluate(
     with console(json, quiet, debug) as out:
         with loading():
             from genctl.cli.reporters import open_reporter
+            from genctl.cli.run_option import load_model
             from genctl.common.devices import (
                 choose_device,
                 flush_denormals,
                 translate_memory_errors,
             )
             from genctl.evaluation import evaluate as evaluation
-            from genctl.runs import model_file
-            from genctl.runs.lookup import find_model
 
-        path = find_model(run, runs)
-        if run is None:
-            out.info(f"evaluating {path}")
         chosen = choose_device(device)
-        trained = model_file.read(path, chosen)
+        trained = load_model(run, runs, chosen, out, "evaluating")
         request = evaluation.EvaluationOptions(n, against.value, features.value, seeds, cas)
         with open_reporter(out) as reporter, translate_memory_errors(), flush_denormals():
             result = evaluation.evaluate_model(trained, request, chosen, reporter)

@@ -22,16 +22,12 @@ def export(
     """Write generator and encoder as ONNX, checked against torch; prints their paths."""
     with console(json, quiet, debug) as console_:
         with loading():
+            from genctl.cli.run_option import load_model
             from genctl.common.devices import choose_device
             from genctl.inference import onnx_export
-            from genctl.runs import model_file
-            from genctl.runs.lookup import find_model
 
         onnx_export.require_packages()
-        path = find_model(run, runs)
-        if run is None:
-            console_.info(f"exporting {path}")
-        trained = model_file.read(path, choose_device("cpu"))
+        trained = load_model(run, runs, choose_device("cpu"), console_, "exporting")
         differences = onnx_export.export(trained, out)
         for file, difference in differences.items():
             console_.info(f"{file}: outputs of onnxruntime and torch differ by {difference:.1e}")
@@ -39,7 +35,7 @@ def export(
             {
                 "out": str(out),
                 "largest_difference": differences,
-                "model": str(path),
+                "model": str(trained.path),
                 "model_sha256": trained.digest,
             },
             "\n".join(differences),

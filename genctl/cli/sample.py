@@ -91,21 +91,17 @@ def sample(
             from functools import partial
 
             from genctl.cli.reporters import open_reporter
+            from genctl.cli.run_option import load_model
             from genctl.common.devices import choose_device
             from genctl.inference import writers
             from genctl.inference.provenance import provenance_of
             from genctl.inference.samples import SampleRequest, SampleSet
-            from genctl.runs import model_file
-            from genctl.runs.lookup import find_model
 
         form = _choose_format(format_, out, interpolate)
         if not math.isfinite(truncation):
             raise UsageError(f"--truncation {truncation}: must be a finite number, such as 0.7")
 
-        path = find_model(run, runs)
-        if run is None:
-            console_.info(f"sampling from {path}")
-        trained = model_file.read(path, choose_device(device))
+        trained = load_model(run, runs, choose_device(device), console_, "sampling from")
         request = SampleRequest(tuple(condition or ()), n, seed, truncation, interpolate)
         samples = SampleSet.from_request(request, trained, console_.info, console_.warn)
         provenance = asdict(provenance_of(samples))
@@ -117,14 +113,18 @@ def sample(
         console_.result(result, str(target), written=target)
 
 
-def _choose_format(wish: Format | None, out: Path | None, interpolate: bool) -> writers.Format:
+def _choose_format(
+    wish: Format | None, out: Path | None, interpolate: bool
+) -> writers.OutputFormat:
     """The format that --format names, or else the suffix of --out."""
     suffix = out.suffix.lower() if out is not None else ""
     if wish is None and suffix in (".gif", ".apng"):
         if not interpolate:
             raise UsageError(f"--out {out}: an animation needs a walk; add --interpolate")
         return "animation"
-    form: writers.Format = wish.value if wish is not None else "npz" if suffix == ".npz" else "grid"
+    form: writers.OutputFormat = (
+        wish.value if wish is not None else "npz" if suffix == ".npz" else "grid"
+    )
     expected = {"grid": ".png", "npz": ".npz", "png": suffix}[form]
     if suffix not in ("", expected):
         raise UsageError(f"--out {out}: must end in {expected}, or choose another --format")

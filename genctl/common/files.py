@@ -28,7 +28,7 @@ def atomic_write(path: Path, content: bytes) -> None:
 
     Raises:
         CannotCreate: the folder is missing, or may not be written to.
-        WriteFailed: the disk is full, or writing failed half-way.
+        WriteFailed: the disk is full, or writing failed halfway.
         BrokenPipeError: the reader of the pipe has closed it.
     """
     with translate_errors(path, len(content)):
@@ -53,7 +53,7 @@ def translate_errors(path: Path, size: int | None = None) -> Iterator[None]:
 
     Raises:
         CannotCreate: it does not exist, or may not be written to.
-        WriteFailed: the disk is full, or writing failed half-way.
+        WriteFailed: the disk is full, or writing failed halfway.
         BrokenPipeError: the reader of the pipe has closed it.
     """
     try:

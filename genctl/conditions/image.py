@@ -56,7 +56,7 @@ class Image(Coded):
     kind: Literal["image"] = "image"
     pairing: Literal["class", "instance"] = "class"
     """Which real image the critic sees: `class`, another one of the class of the encoder's image;
-    `instance`, the encoder's image itself, transformed anew."""
+    `instance`, the encoder's image itself, transformed again."""
     cross_entropy_weight: NonNegativeFloat = 1.0
     """Weight of the classification loss that trains the encoder besides the GAN loss."""
     augment: Augment = Augment()

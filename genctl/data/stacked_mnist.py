@@ -17,7 +17,7 @@ TEST_IMAGES = 25_600  # the usual number of samples in which modes are counted
 
 
 class StackedMnist(Mnist):
-    """MNIST, shuffled anew for each channel; the class is the three digits read as a number."""
+    """MNIST, shuffled separately for each channel; the class is the three digits as a number."""
 
     kind: Literal["stacked_mnist"] = "stacked_mnist"  # type: ignore[assignment]
     channels: Literal[3] = 3  # type: ignore[assignment]

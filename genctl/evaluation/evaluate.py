@@ -22,7 +22,7 @@ from genctl.data.base import Images, Split
 from genctl.evaluation.cas import classification_accuracy_score
 from genctl.evaluation.judge_cache import load_judge
 from genctl.evaluation.neighbours import K
-from genctl.evaluation.protocol import is_conditional, sample, select_indices
+from genctl.evaluation.protocol import is_conditional, random_indices, sample
 from genctl.evaluation.real_reference import Extractor, RealReference, Scores
 from genctl.evaluation.scores import agreement, class_shares, expected_kl, mode_scores
 from genctl.evaluation.warnings import warnings
@@ -184,7 +184,7 @@ def _score_samples(
 ) -> tuple[Scores, list[Scores], Tensor]:
     """The scores of one seed, those of each class, and the share of each class among samples."""
     model, test_images = trained.model, reference.test_images
-    index = select_indices(test_images, reference.n, "test")
+    index = random_indices(test_images, reference.n, "test")
     labels = test_images.labels[index].cpu()
     samples = reference.measure(
         sample(model, test_images, index, seed), labels if reference.conditional else None
@@ -209,7 +209,7 @@ def _probe(trained: TrainedModel, train_images: Images, test_images: Images) -> 
         or train_images.components is not None
     ):
         return {}
-    index = select_indices(train_images, min(MAX_PROBE_IMAGES, len(train_images)), "probe")
+    index = random_indices(train_images, min(MAX_PROBE_IMAGES, len(train_images)), "probe")
     train_codes = sampling.encode(trained.model, train_images.floats(index))
     test_codes = sampling.encode(trained.model, test_images.floats(slice(None)))
     split = (train_codes, train_images.labels[index], test_codes, test_images.labels)

@@ -31,7 +31,7 @@ def load_judge(
 ) -> Judge:
     """Read the judge of a data set from the cache, or train it now.
 
-    Other processes that need the same judge wait meanwhile. A damaged file is replaced, with a
+    Other processes that need the same judge wait. A damaged file is replaced, with a
     warning. For stacked images it is the judge of their components.
 
     Args:

@@ -17,7 +17,7 @@ def is_conditional(condition: Condition) -> bool:
     return condition.code_dim > 0
 
 
-def select_indices(images: Images, count: int, *purpose: str) -> Tensor:
+def random_indices(images: Images, count: int, *purpose: str) -> Tensor:
     """Indices (count,) of images in a fixed shuffled order, which repeats if count is larger."""
     order = torch.randperm(len(images), generator=torch_rng(0, "evaluate", *purpose))
     return order[torch.arange(count) % len(order)]

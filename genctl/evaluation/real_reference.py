@@ -12,7 +12,7 @@ from genctl.data.base import Images, Split
 from genctl.evaluation.fid import Gaussian, fit_gaussian, frechet_distance
 from genctl.evaluation.judge import Judge, split_channels
 from genctl.evaluation.neighbours import K, Neighbourhood, prdc
-from genctl.evaluation.protocol import select_indices
+from genctl.evaluation.protocol import random_indices
 from genctl.evaluation.scores import (
     agreement,
     class_spreads,
@@ -144,7 +144,7 @@ class RealReference:
 
     def _select(self, split: Split, count: int) -> FeatureSet:
         images = self.train_images if split == "train" else self.test_images
-        index = select_indices(images, min(count, len(images)), split).to(images.device)
+        index = random_indices(images, min(count, len(images)), split).to(images.device)
         return self.measure(images.pixels[index], images.labels[index])
 
     def _spreads(self, split: Split) -> Tensor:

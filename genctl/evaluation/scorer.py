@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from genctl.data.base import Images
 from genctl.evaluation.judge import Judge
-from genctl.evaluation.protocol import is_conditional, sample, select_indices
+from genctl.evaluation.protocol import is_conditional, random_indices, sample
 from genctl.evaluation.real_reference import FeatureStatistics, Scores
 from genctl.evaluation.scores import agreement, mode_scores
 from genctl.model import Model
@@ -34,8 +34,8 @@ class Scorer:
     ) -> None:
         self.judge, self.test_images, self.seed = judge, test_images, seed
         count = min(num_samples, len(test_images), len(train_images))
-        self.index = select_indices(test_images, count, "test")
-        index = select_indices(train_images, count, "train").to(train_images.device)
+        self.index = random_indices(test_images, count, "test")
+        index = random_indices(train_images, count, "train").to(train_images.device)
         features = judge.classify(train_images.pixels[index]).features
         self.statistics = FeatureStatistics.of(features, judge.training)
         test_features = judge.classify(test_images.pixels[self.index]).features

@@ -16,7 +16,7 @@ from genctl.inference import layout
 from genctl.inference.provenance import png_text, provenance_of
 from genctl.inference.samples import SampleSet, ignore
 
-Format = Literal["grid", "png", "npz", "animation"]
+OutputFormat = Literal["grid", "png", "npz", "animation"]
 
 FRAME_MILLISECONDS = 80
 
@@ -24,7 +24,7 @@ FRAME_MILLISECONDS = 80
 def write(
     samples: SampleSet,
     path: Path,
-    form: Format,
+    form: OutputFormat,
     batch_size: int,
     on_progress: OnProgress = ignore,
 ) -> None:

@@ -40,7 +40,7 @@ def completed_result(run: Run, config: Config, max_time: float | None) -> dict[s
     if result.get("status") == "diverged":
         error = Diverged(
             f"cannot continue {run}: it diverged at {result.get('images', 0):,} images and would "
-            "again; change its settings, or start it anew with --fresh"
+            "again; change its settings, or start it again with --fresh"
         )
         error.result = result
         raise error

@@ -125,7 +125,7 @@ def test_a_run_that_diverged_answers_the_same_again(tmp_path: Path) -> None:
     before = snapshot(run)
     again = run_training(tmp_path, *huge)
     assert again.code == 3
-    assert "would again; change its settings, or start it anew with --fresh" in again.err
+    assert "would again; change its settings, or start it again with --fresh" in again.err
     assert again.json == done.json | {"error": again.json["error"]}
     assert snapshot(run) == before
 

@@ -159,7 +159,7 @@ def test_an_animation_goes_there_and_back(
 
 @pytest.mark.parametrize("form", ["grid", "png"])
 def test_a_picture_can_be_regenerated_from_its_provenance(
-    form: writers.Format, trained: TrainedModel, tmp_path: Path
+    form: writers.OutputFormat, trained: TrainedModel, tmp_path: Path
 ) -> None:
     samples = sample_set(trained, "label:3", "noise", n=2, seed=9, truncation=0.5)
     writers.write(samples, tmp_path / "out", form, 100)
