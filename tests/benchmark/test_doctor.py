@@ -37,16 +37,16 @@ def test_it_reports_what_a_run_would_use(genctl: RunGenctl) -> None:
 
 
 def test_it_finds_data_without_downloading_any(genctl: RunGenctl, tmp_path: Path) -> None:
-    raw = tmp_path / "data" / "FashionMNIST" / "raw"
+    raw = tmp_path / "data" / "KMNIST" / "raw"
     raw.mkdir(parents=True)
     (raw / "train-images-idx3-ubyte").touch()
     data = genctl("doctor", "--json").json["data"]
     assert data["digits"] == str(Digits().local_path())
-    assert data["fashion_mnist"] == str(raw)
+    assert data["kmnist"] == str(raw)
     assert data["mnist"] is data["cifar10"] is None
     assert "folder" not in data, "its path is a setting"
     assert {path.name for path in tmp_path.rglob("*")} == {
-        "data", "FashionMNIST", "raw", "train-images-idx3-ubyte"
+        "data", "KMNIST", "raw", "train-images-idx3-ubyte"
     }  # fmt: skip
 
 
