@@ -56,4 +56,4 @@ def test_an_unexplained_exit_code_ends_the_soak(
 
 @pytest.mark.slow
 def test_a_short_soak_test_passes(tmp_path: Path) -> None:
-    assert soak.soak(tmp_path, 30, seed=0) == 0
+    assert soak.soak(tmp_path, 60, seed=0) == 0

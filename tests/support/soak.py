@@ -40,6 +40,7 @@ class Process:
     started: float = field(default_factory=time.monotonic)
     memory: list[float] = field(default_factory=list)  # resident MB, once a second
     files: list[int] = field(default_factory=list)  # open files, once a second
+    output: str = ""  # stdout and stderr, once it has ended
 
     def survives(self, seconds: float) -> bool:
         """Measure the process for some seconds; returns False if it has ended."""
@@ -57,6 +58,8 @@ class Process:
         """Wait for its end; returns the exit code."""
         while self.survives(3600):
             pass
+        if self.popen.stdout is not None and not self.popen.stdout.closed:
+            self.output = "".join(self.popen.communicate())
         return self.popen.returncode
 
     @property
@@ -155,10 +158,9 @@ def train_under_faults(
                 process.wait()
                 break
         code = process.wait()
-        out, err = process.popen.communicate()
         print(f"  {', '.join(faults) or 'nothing'}: exit {code}", flush=True)
-        if code not in expected or "Traceback" in err.replace("KeyboardInterrupt", ""):
-            raise SystemExit(f"expected exit {sorted(expected)}, found {code}:\n{out}{err}")
+        if code not in expected or "Traceback" in process.output:
+            raise SystemExit(f"expected exit {sorted(expected)}, found {code}:\n{process.output}")
         if code == 0:
             return processes, injected
 
@@ -189,7 +191,7 @@ def soak(folder: Path, seconds: float, seed: int) -> int:
 
     process = start(undisturbed, images)
     if process.wait() != 0:
-        raise SystemExit(f"the undisturbed run failed: {process.popen.communicate()}")
+        raise SystemExit(f"the undisturbed run failed: {process.output}")
     if not is_old(process):
         print("too short to tell whether it grows")
     report("undisturbed", [process])
