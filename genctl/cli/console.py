@@ -135,7 +135,7 @@ def _errors_reported(out: Console) -> Iterator[None]:
         except Exception as error:
             if out.debug:
                 traceback.print_exc()
-            known = error if isinstance(error, GenctlError) else user_error(error)
+            known = user_error(error)
             if known is not None:
                 out.error(known)
                 text = "\n".join(map(shortened, known.lines()))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from genctl.common.errors import GenctlError, OutOfMemory, Unavailable, UsageError, user_error
+from genctl.common.errors import OutOfMemory, Unavailable, UsageError, user_error
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 MAX_RELATIVE_ERROR = {"fp32": 3e-3, "bf16": 3e-2}
@@ -84,8 +84,6 @@ def translate_memory_errors() -> Iterator[None]:
     """Turn every kind of error that means a full memory into OutOfMemory."""
     try:
         yield
-    except GenctlError:
-        raise
     except Exception as error:
         known = user_error(error)
         if not isinstance(known, OutOfMemory):

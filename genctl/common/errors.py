@@ -108,7 +108,9 @@ class Interrupted(GenctlError):
 
 
 def user_error(error: Exception) -> GenctlError | None:
-    """The error for users that an error of the system or of a library means, where it is known."""
+    """The error to show to users: a ``GenctlError`` itself, or what another error means."""
+    if isinstance(error, GenctlError):
+        return error
     is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     if is_memory or any(text in str(error) for text in OUT_OF_MEMORY):
         return OutOfMemory(

@@ -19,7 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from genctl.common.devices import choose_device
-from genctl.common.errors import ConfigError, GenctlError, Unavailable, user_error
+from genctl.common.errors import ConfigError, Unavailable, user_error
 from genctl.common.signals import Stopped
 
 OptionalTensor = TypeVar("OptionalTensor", Tensor, Tensor | None)
@@ -107,7 +107,7 @@ class ProcessGroup:
             exit_code = 128 + stopped.number
             raise
         except Exception as error:
-            known = error if isinstance(error, GenctlError) else user_error(error)
+            known = user_error(error)
             exit_code = known.exit_code if known else 1
             raise
         finally:
