@@ -45,6 +45,8 @@ def choose_device(name: str) -> torch.device:
             f"--device {name}: this machine has {counts[device.type]} {device.type} devices; "
             "use --device auto"
         )
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)  # else torch would use the first GPU too, here and there
     return device
 
 
@@ -114,7 +116,7 @@ def auto_precision(device: torch.device) -> tuple[str, str]:
 def auto_training_precision(device: torch.device) -> tuple[str, str]:
     """The same for training, where bf16 must not be many times slower either."""
     precision, reason = auto_precision(device)
-    if precision == "fp32":
+    if precision == "fp32" or device.type == "cuda":  # the flaw is that of CPUs
         return precision, reason
     speedup = bf16_speedup(device)
     if speedup < MIN_BF16_SPEEDUP:

@@ -6,6 +6,8 @@ from typing import Any
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 OUT_OF_MEMORY = (
     "allocate memory",  # torch; the system, when it loads a library or starts a process
+    "CUDA error: out of memory",
+    "STATUS_ALLOC_FAILED",  # cuBLAS, cuDNN
     "failed to map segment",
     "bad_alloc",
     "could not create a primitive",  # oneDNN
