@@ -38,9 +38,12 @@ class Scorer:
         index = random_indices(train_images, count, "train").to(train_images.device)
         features = judge.classify(train_images.pixels[index]).features
         self.statistics = FeatureStatistics.of(features, judge.training)
-        test_features = judge.classify(test_images.pixels[self.index]).features
-        self.real_scores = self.statistics.compare(test_features)
-        """What test images reach: fid, precision, recall, density, coverage."""
+        test = judge.classify(test_images.pixels[self.index])
+        self.real_scores = self.statistics.compare(test.features)
+        self.real_scores |= mode_scores(test.labels, test_images)
+        self.real_scores["agreement"] = agreement(test_images.labels[self.index].cpu(), test.labels)
+        """What test images reach: fid, precision, recall, density, coverage, agreement; modes and
+        kl of stacked images."""
 
     def score(self, model: Model) -> Scores:
         """Score the EMA of a model, in evaluation mode.

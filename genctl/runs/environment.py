@@ -19,7 +19,11 @@ AFFECTS_BITS = ("genctl", "torch", "device", "device_name", "threads", "processe
 
 
 def describe(
-    device: torch.device, precision: str, data: Images, processes: int = 1
+    device: torch.device,
+    precision: str,
+    data: Images,
+    parameters: dict[str, int],
+    processes: int = 1,
 ) -> dict[str, Any]:
     """The content of environment.json.
 
@@ -27,6 +31,7 @@ def describe(
         device: what the run computes on.
         precision: "fp32" or "bf16".
         data: the training images.
+        parameters: the number of parameters of each role.
         processes: how many train together.
     """
     return {
@@ -41,6 +46,7 @@ def describe(
         "processes": processes,
         "precision": precision,
         "data": data.digest(),
+        "parameters": parameters,
         "git": _git_revision(),
     }
 

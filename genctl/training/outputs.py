@@ -64,14 +64,13 @@ class RunOutputs:
     def write_losses(self, losses: dict[str, float]) -> None:
         """Write a line of metrics with the mean losses since the last one."""
         self.losses = losses
-        seconds = round(self.elapsed(), 3)
-        self.run.log({"images": self.state.images, "seconds": seconds, "terms": losses})
+        self._log("terms", losses)
         self._write_scalars(losses)
 
     def write_scores(self, scores: dict[str, float]) -> None:
         """Write a line of metrics with scores."""
         self.scores, self.scored_at = scores, self.state.images
-        self.run.log({"images": self.state.images, "scores": scores})
+        self._log("scores", scores)
         self._write_scalars({f"score/{name}": value for name, value in scores.items()})
 
     def save_all(self) -> None:
@@ -118,6 +117,10 @@ class RunOutputs:
             condition.class_codes(encode, self.images),
             condition.training_codes(encode, self.images),
         )
+
+    def _log(self, name: str, values: dict[str, float]) -> None:
+        seconds = round(self.elapsed(), 3)
+        self.run.log({"images": self.state.images, "seconds": seconds, name: values})
 
     def _write_scalars(self, scalars: dict[str, float]) -> None:
         if self.tensorboard is not None:

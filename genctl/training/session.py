@@ -28,7 +28,7 @@ from genctl.training.budget import Budget
 from genctl.training.checkpoint import resume
 from genctl.training.outputs import RunOutputs
 from genctl.training.process_group import ProcessGroup, local_device
-from genctl.training.reproducibility import record_environment
+from genctl.training.reproducibility import record_environment, record_scorer
 from genctl.training.state import State
 from genctl.training.sync_batchnorm import synchronize_batchnorm
 from genctl.training.trainer import Trainer, TrainingServices
@@ -101,11 +101,20 @@ class Session:
         saved_precision = checkpoint.precision if checkpoint else None
         precision = saved_precision or choose_precision(config.training.precision, device)
         record_environment(
-            run, device, precision, images, self.group.size, checkpoint is not None, self.reporter
+            run,
+            device,
+            precision,
+            images,
+            state.model.parameter_counts(),
+            self.group.size,
+            checkpoint is not None,
+            self.reporter,
         )
         run.truncate_metrics(state.images)
         with TensorBoard(run.tensorboard, state.images) as tensorboard:
             scorer = self._scorer(images, test_images, device)
+            if scorer is not None:
+                record_scorer(run, scorer)
             self._start_together(state, precision)
             images = images.to(device)
             self.outputs = RunOutputs(

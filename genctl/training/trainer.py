@@ -71,6 +71,9 @@ class Trainer:
         self.state.model.train()
         self._logged_time = time.monotonic()
         outputs = self.services.outputs
+        if outputs is not None and not self.state.images:  # the beginning of every run's samples
+            with self._clock_paused():
+                outputs.save_samples()
         while (progress := self._progress(outputs)) < 1:
             self.take_step(progress)
             if outputs is not None:

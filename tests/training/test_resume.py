@@ -25,7 +25,7 @@ def test_two_uninterrupted_runs_are_the_same(tmp_path: Path, uninterrupted_run: 
     require_same(run, uninterrupted_run)
     assert [record["images"] for record in read_metrics(run)] == list(range(48, 481, 48))
     samples = sorted(path.stem for path in (run / "samples").iterdir())
-    assert samples == ["000000128", "000000256", "000000384", "000000480"]
+    assert samples == ["000000000", "000000128", "000000256", "000000384", "000000480"]
 
 
 # -- damaged checkpoints --------------------------------------------------------------------------
