@@ -1,17 +1,20 @@
 """Pictures: reading files of any format, PIL to tensors and back, grids, PNG with text."""
 
+from __future__ import annotations
+
 import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
-from torch import Tensor
 
 from genctl.common.errors import BadContent, GenctlError, MissingInput
+
+if TYPE_CHECKING:  # reports read pictures without torch
+    from torch import Tensor
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
@@ -73,6 +76,8 @@ def _flatten(picture: Image.Image) -> Image.Image:
 
 def pil_to_tensor(picture: Image.Image, channels: int) -> Tensor:
     """A picture as (C, H, W) uint8; ``channels`` is 1 or 3."""
+    import torch
+
     array = np.array(picture.convert("L" if channels == 1 else "RGB"))
     tensor = torch.from_numpy(array)
     return tensor[None] if tensor.ndim == 2 else tensor.permute(2, 0, 1).contiguous()
@@ -92,6 +97,8 @@ def grid(rows: list[list[Tensor]], gap: int = 2, first_column_gap: int = 0) -> T
         gap: pixels of background around each image.
         first_column_gap: additional pixels between the first column and the others.
     """
+    import torch
+
     channels, height, width = rows[0][0].shape
     columns = max(map(len, rows))
     across = columns * (width + gap) + gap + first_column_gap

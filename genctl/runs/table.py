@@ -22,9 +22,15 @@ COMMON_COLUMNS = ("run", "status", "images", "seconds", "images_per_second")
 def rows(runs: Path) -> list[Row]:
     """One row for each run: the common columns, the settings that differ, the last scores."""
     found = list_runs(runs)
-    settings = {run: _settings(run) for run in found}
+    settings = differing_settings(found)
+    return [_row(run, settings[run]) for run in found]
+
+
+def differing_settings(runs: list[Run]) -> dict[Run, dict[str, Any]]:
+    """For each run its values of the settings that are not the same in all of them."""
+    settings = {run: _settings(run) for run in runs}
     differing = _differing(settings.values())
-    return [_row(run, {key: settings[run].get(key) for key in differing}) for run in found]
+    return {run: {key: settings[run].get(key) for key in differing} for run in runs}
 
 
 def sort(table: list[Row], key: str | None) -> list[Row]:
