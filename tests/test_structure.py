@@ -29,6 +29,7 @@ ROOMS = (
     "evaluation",
     "training",
     "benchmark",
+    "reports",
     "cli",
 )
 """The rooms in the order of imports: a room may import from those before it."""

@@ -12,6 +12,7 @@ from genctl.cli.doctor import doctor
 from genctl.cli.encode import encode
 from genctl.cli.evaluate import evaluate
 from genctl.cli.export import export
+from genctl.cli.report import report
 from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
 from genctl.cli.sample import sample
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for command in (train, sample, encode, evaluate, reproduce, runs, export, bench, doctor):
     app.command()(command)
+app.command()(report)
 app.add_typer(configs.app, name="configs")
 
 
