@@ -22,10 +22,9 @@ def scores_on(history: History, basis: Basis | None) -> ScoreSet | None:
 
 def basis_difference(history: History, basis: Basis) -> str:
     """In what the scores of a run differ from ``basis``, as few differences as there are."""
-    differences: list[list[str]] = [
-        _differences(scores.basis, basis) for scores in history.score_sets
-    ]
-    return ", ".join(min(differences, key=len))
+    differences = [_differences(scores.basis, basis) for scores in history.score_sets]
+    fewest = min(differences, key=len)
+    return ", ".join(fewest)
 
 
 def _differences(own: Basis, basis: Basis) -> list[str]:
