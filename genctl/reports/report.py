@@ -20,7 +20,6 @@ MAX_SHOWN = 12  # runs in plots and pictures; the table has all
 MAX_GRIDS = 16  # of each run
 
 UNRANKED = ("density",)  # scores of which more is not simply better
-NOT_SETTINGS = ("data.root",)  # where the data lies on this machine changes nothing
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def build_report(runs: Sequence[Run], score: str | None, warn: Notify) -> Report
         )
     ]
     choice = choose(candidates, basis, score)
-    keys = [key for key in next(iter(settings.values())) if key not in NOT_SETTINGS]
+    keys = list(next(iter(settings.values())))
     rows, notes = _rows(candidates, choice, settings)
     names = list(dict.fromkeys(name for row in rows if row.scores for name in row.scores.scores))
     if "agreement" not in names and OVERALL in names:
