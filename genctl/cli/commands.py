@@ -7,11 +7,13 @@ import typer
 from genctl import __version__
 from genctl.cli import configs
 from genctl.cli.bench import bench
+from genctl.cli.card import card
 from genctl.cli.console import console
 from genctl.cli.doctor import doctor
 from genctl.cli.encode import encode
 from genctl.cli.evaluate import evaluate
 from genctl.cli.export import export
+from genctl.cli.film import film
 from genctl.cli.report import report
 from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
@@ -31,6 +33,8 @@ app = typer.Typer(
 for command in (train, sample, encode, evaluate, reproduce, runs, export, bench, doctor):
     app.command()(command)
 app.command()(report)
+app.command()(film)
+app.command()(card)
 app.add_typer(configs.app, name="configs")
 
 

@@ -130,6 +130,10 @@ class Data(Settings):
 
     native_size: ClassVar[int] = 0
     """Height and width before padding or resizing; 0 where they differ from image to image."""
+    license: ClassVar[str | None] = None
+    """SPDX name of the licence that the authors of the data set state; None where it is unknown."""
+    hub_name: ClassVar[str | None] = None
+    """What the data set is called on the Hugging Face Hub, where it is."""
 
     @field_validator("image_size")
     @classmethod

@@ -16,6 +16,7 @@ class Cifar10(TorchvisionSet):
     """1 for grey, 3 for red, green and blue."""
 
     torchvision_class: ClassVar[str] = "CIFAR10"
+    hub_name: ClassVar[str | None] = "uoft-cs/cifar10"
     native_size: ClassVar[int] = 32
 
     @property

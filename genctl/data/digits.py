@@ -27,6 +27,7 @@ class Digits(Data):
 
     kind: Literal["digits"] = "digits"
     native_size: ClassVar[int] = 8
+    license: ClassVar[str | None] = "CC-BY-4.0"
 
     def local_path(self) -> Path | None:
         """Scikit-learn's file."""

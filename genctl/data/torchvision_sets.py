@@ -179,6 +179,7 @@ class Mnist(VerifiedSet):
     kind: Literal["mnist"] = "mnist"
 
     torchvision_class: ClassVar[str] = "MNIST"
+    hub_name: ClassVar[str | None] = "ylecun/mnist"
     classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
     checksums: ClassVar[dict[str, str]] = {
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -193,6 +194,8 @@ class FashionMnist(VerifiedSet):
 
     kind: Literal["fashion_mnist"] = "fashion_mnist"
     torchvision_class: ClassVar[str] = "FashionMNIST"
+    license: ClassVar[str | None] = "MIT"
+    hub_name: ClassVar[str | None] = "zalando-datasets/fashion_mnist"
     classes: ClassVar[tuple[str, ...]] = (
         "T-shirt/top",
         "Trouser",
@@ -218,6 +221,7 @@ class Kmnist(TorchvisionSet):
 
     kind: Literal["kmnist"] = "kmnist"
     torchvision_class: ClassVar[str] = "KMNIST"
+    license: ClassVar[str | None] = "CC-BY-SA-4.0"
 
 
 class Qmnist(TorchvisionSet):
