@@ -223,8 +223,8 @@ def _license(config: Config) -> str:
         else f"The licence of the data ({config.data.kind}) is unknown to genctl."
     )
     return Markdown(
-        f"{escape(data)} That of the model is for its author to choose, and to write into the first "
-        "lines of this file in place of `unknown`."
+        f"{escape(data)} That of the model is for its author to choose, and to write into the "
+        "first lines of this file in place of `unknown`."
     )
 
 
@@ -254,7 +254,11 @@ def _metadata(history: History, config: Config, scores: ScoreSet | None) -> dict
                         "task": {"type": content["pipeline_tag"]},
                         "dataset": {"name": config.data.kind, "type": hub_name or config.data.kind},
                         "metrics": [
-                            {"type": name, "name": _metric_name(name, scores.basis), "value": value}
+                            {
+                                "type": name,
+                                "name": _metric_name(name, scores.basis),
+                                "value": round(value, 6),
+                            }
                             for name, value in scores.scores.items()
                             if name != OVERALL
                         ],
