@@ -1,6 +1,7 @@
 """Which model a report recommends, and when it does not."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_another_score_may_choose(tmp_path: Path) -> None:
         choice_of(tmp_path, "recal")
 
 
-DIFFERENCES = {
+DIFFERENCES: dict[str, dict[str, Any]] = {
     "other data": {"data": "e" * 64},
     "another judge": {"judge": {"digest": "b" * 64}},
     "2,000 samples": {"scoring": {"n": 2000, "against": "train", "features": "judge"}},
