@@ -173,11 +173,13 @@ def _code_or_none(value: Any) -> Markdown | None:
 def _scores_source(scores: ScoreSet) -> str:
     basis = scores.basis
     n = "an unknown number of" if basis.n is None else f"{basis.n:,}"
-    judge = f", SHA-256 {basis.judge[:16]}…" if basis.judge else ""
+    digest = f", SHA-256 {basis.judge[:16]}…" if basis.judge else ""
+    known = scores.judge_accuracy
+    accuracy = "" if known is None else f", test accuracy {formats.score('agreement', known)}"
     where = (
         "the features of Inception"
         if basis.features == "inception"
-        else f"the features of a judge, a classifier of the same data{judge}"
+        else f"the features of a judge, a classifier of the same data{digest}{accuracy}"
     )
     what = f"{n} samples against {basis.against or 'training'} images in {where}"
     if basis.source == "evaluation":

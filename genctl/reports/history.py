@@ -37,6 +37,7 @@ class ScoreSet:
     std: dict[str, float]  # over seeds of sampling; empty for scores from training
     real: dict[str, float]
     images: int | None  # real images that the model had seen, where known
+    judge_accuracy: float | None  # on test images
 
 
 @dataclass(frozen=True)
@@ -164,17 +165,18 @@ def _training_scores(environment: dict[str, Any], curve: list[Point]) -> ScoreSe
     scoring = environment.get("scoring")
     basis = _basis("training", environment, scoring if isinstance(scoring, dict) else {})
     real = with_overall(_finite(scoring, "real"))
-    return ScoreSet(basis, best.values, {}, real, best.images)
+    accuracy = _finite(environment, "judge").get("accuracy")
+    return ScoreSet(basis, best.values, {}, real, best.images, accuracy)
 
 
 def _evaluation_scores(environment: dict[str, Any], content: dict[str, Any]) -> ScoreSet | None:
     scores = _finite(content, "scores")
     if not scores:
         return None
-    judge = content.get("judge")
-    basis = _basis("evaluation", {**environment, "judge": judge}, content)
-    std, real = _finite(content, "std"), _finite(content, "real")
-    return ScoreSet(basis, with_overall(scores), std, with_overall(real), None)
+    basis = _basis("evaluation", {**environment, "judge": content.get("judge")}, content)
+    std, real = _finite(content, "std"), with_overall(_finite(content, "real"))
+    accuracy = _finite(content, "judge").get("accuracy")
+    return ScoreSet(basis, with_overall(scores), std, real, None, accuracy)
 
 
 def _basis(source: str, environment: dict[str, Any], content: dict[str, Any]) -> Basis:

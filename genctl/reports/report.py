@@ -50,6 +50,7 @@ class Report:
     keys: dict[str, str]  # settings that differ -> their short names
     score_names: list[str]
     real: dict[str, float]
+    judge_accuracy: float | None  # of the compared scores
     best: dict[str, float]  # of each score, among the runs that compare
     notes: list[str]
     curves: CurvePlots
@@ -103,6 +104,7 @@ def build_report(runs: Sequence[Run], score: str | None, warn: Notify) -> Report
         keys=formats.short_keys(keys),
         score_names=names,
         real=next((scores.real for scores in compared if scores.real), {}),
+        judge_accuracy=compared[0].judge_accuracy if compared else None,
         best=_best_values(names, compared),
         notes=notes,
         curves=curve_plots(shown, score or OVERALL),

@@ -82,6 +82,7 @@ def test_the_table_has_each_run_and_the_real_images(tmp_path: Path) -> None:
     text = " ".join(elements_of(tmp_path).text.split())
     assert "A one complete 1.10 1.00 0.500 90.0 % 1,000 1 min 40 s 10 1,500 7" in text
     assert "real images 0.260 0.250 0.950 99.0 %" in text
+    assert "judge aaaaaaaa (test accuracy 99.0 %)" in text
     assert "interrupted" in text
     assert "measured with another judge; does not compare with the others" in text
 
