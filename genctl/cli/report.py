@@ -44,7 +44,7 @@ def report(
             from genctl.reports.report import as_json, build_report
 
         built = build_report(find_runs(names or [], runs), score, console_.warn)
-        page = render(built).encode()
+        page = render(built)
         files.make_folder(out.parent)
         files.atomic_write(out, page)
         for sentence in built.choice.answer:

@@ -40,20 +40,20 @@ def write_card(history: History, out: Path | None, warn: Notify) -> Path:
         _require_own(target)
     found = _grid(history, warn)
     if found is None or not (target.is_file() or not target.exists()):
-        files.atomic_write(target, render(card, None).encode())  # a pipe has no place beside it
+        files.atomic_write(target, render(card, None))  # a pipe has no place beside it
         return target
     images, grid = found[0], found[1].resolve()
     files.make_folder(target.parent)
     folder = target.parent.resolve()
     if grid.is_relative_to(folder):
-        text = render(card, grid.relative_to(folder).as_posix(), images)
-        files.atomic_write(target, text.encode())
+        content = render(card, grid.relative_to(folder).as_posix(), images)
+        files.atomic_write(target, content)
         return target
     copy = target.with_name(f"{target.stem}-samples.png")
     existed = copy.exists()
     files.atomic_write(copy, grid.read_bytes())
     try:
-        files.atomic_write(target, render(card, copy.name, images).encode())
+        files.atomic_write(target, render(card, copy.name, images))
     except BaseException:
         if not existed:
             copy.unlink(missing_ok=True)
@@ -61,8 +61,8 @@ def write_card(history: History, out: Path | None, warn: Notify) -> Path:
     return target
 
 
-def render(card: Card, picture: str | None, images: int = 0) -> str:
-    """The card as Markdown.
+def render(card: Card, picture: str | None, images: int = 0) -> bytes:
+    """The card as Markdown in UTF-8.
 
     Args:
         card: its content; all text in it is escaped.
@@ -86,7 +86,9 @@ def render(card: Card, picture: str | None, images: int = 0) -> str:
     text = environment.get_template("card.md").render(
         card=card, picture=picture, images=f"{images:,}", front_matter=Markdown(front_matter)
     )
-    return f"{text}\n{SEAL}{_digest(text)} -->\n"
+    # The name of a file need not be valid text.
+    text = text.encode(errors="replace").decode()
+    return f"{text}\n{SEAL}{_digest(text)} -->\n".encode()
 
 
 def _grid(history: History, warn: Notify) -> tuple[int, Path] | None:

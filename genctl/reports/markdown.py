@@ -47,4 +47,4 @@ def command(words: Sequence[str]) -> Markdown:
 
 def link(path: str) -> Markdown:
     """A relative path as the target of a link."""
-    return Markdown(quote(path))
+    return Markdown(quote(path, errors="replace"))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-def render(report: Report) -> str:
-    """The page as HTML.
+def render(report: Report) -> bytes:
+    """The page as HTML in UTF-8.
 
     All text is escaped, and the content security policy of the page allows no script or style
     but the page's own and no request at all.
@@ -40,7 +40,7 @@ def render(report: Report) -> str:
     }
     environment.filters |= filters
     style, script = _resource("report.css"), _resource("report.js")
-    return environment.get_template("report.html").render(
+    page = environment.get_template("report.html").render(
         report=report,
         style=style,
         script=script,
@@ -50,6 +50,7 @@ def render(report: Report) -> str:
         version=__version__,
         written=datetime.now().astimezone(),
     )
+    return page.encode(errors="replace")  # the name of a file need not be valid text
 
 
 def _with_code(sentence: str) -> Markup:

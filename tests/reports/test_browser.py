@@ -33,7 +33,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "runs", "<script>alert(1)<script>", fids=(3.0, 2.0), grids=(0, 1600, 3200, 6400)
     )
     page = folder / "report.html"
-    page.write_text(render(build_report(list_runs(folder / "runs"), None, pytest.fail)))
+    page.write_bytes(render(build_report(list_runs(folder / "runs"), None, pytest.fail)))
     return page
 
 

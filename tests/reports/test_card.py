@@ -108,6 +108,15 @@ def test_a_name_stays_a_name(tmp_path: Path) -> None:
     assert front_matter(card)["library_name"] == "genctl"
 
 
+@pytest.mark.parametrize("name", ["a\x1b[31m\x07", "two\nlines", "\u202eback", "\udcff", "x" * 200])
+def test_a_strange_name_is_no_obstacle(name: str, tmp_path: Path) -> None:
+    path = write_run(tmp_path, name, fids=(1.0,))
+    card = card_of(path)
+    assert len([line for line in card.splitlines() if line.startswith("# ")]) == 1
+    assert front_matter(card)["model-index"][0]["name"] == name
+    assert card_of(path) == card
+
+
 def test_code_and_links_and_commands_are_quoted() -> None:
     assert escape("a\nb") == "a b"
     assert code("a`b|c") == "``a`b\\|c``"

@@ -39,7 +39,7 @@ class Elements(HTMLParser):
 
 
 def page_of(runs: Path) -> str:
-    return render(build_report(list_runs(runs), None, pytest.fail))
+    return render(build_report(list_runs(runs), None, pytest.fail)).decode()
 
 
 def elements_of(runs: Path) -> Elements:
@@ -60,6 +60,12 @@ def test_names_and_settings_and_scores_from_files_are_harmless(tmp_path: Path) -
     assert all((image["src"] or "").startswith("data:image/webp") for image in found.all("img"))
     assert not [key for _, attributes in found.found for key in attributes if key[:2] == "on"]
     assert found.text.count("<script>alert(1)<script>") > 4
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m\x07", "two\nlines", "\u202eback", "\udcff", "x" * 200])
+def test_a_strange_name_is_no_obstacle(name: str, tmp_path: Path) -> None:
+    write_run(tmp_path, name, fids=(1.0,))
+    assert "\n".join(name.splitlines()).replace("\udcff", "?") in elements_of(tmp_path).text
 
 
 def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
