@@ -178,7 +178,7 @@ def _best_values(names: Sequence[str], compared: Sequence[ScoreSet]) -> dict[str
     best = {}
     for name in names:
         values = [scores.scores[name] for scores in compared if name in scores.scores]
-        if values and name not in UNRANKED:
+        if len(set(values)) > 1 and name not in UNRANKED:
             best[name] = min(values) if name in formats.LOWER_IS_BETTER else max(values)
     return best
 

@@ -122,6 +122,31 @@ def test_curves_of_another_judge_are_left_out_and_that_is_said(tmp_path: Path) -
     assert built.curves.left_out == ["C"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "unit"), [(100.0, "seconds"), (200.0, "minutes"), (11_000.0, "hours")]
+)
+def test_time_has_a_unit_that_fits(seconds: float, unit: str, tmp_path: Path) -> None:
+    write_run(tmp_path, "one", fids=(2.0, 1.0), seconds=seconds)
+    plots = build_report(list_runs(tmp_path), None, pytest.fail).curves.main
+    assert [plot.x_name for plot in plots] == [unit, "images seen"]
+    assert all(plot.lines[0].path.count(",") == 2 for plot in plots)
+
+
+def test_runs_that_were_only_evaluated_are_points(tmp_path: Path) -> None:
+    write_run(tmp_path, "one", evaluation=evaluation(0.1))
+    write_run(tmp_path, "two", evaluation=evaluation(0.2), seconds=20)
+    for score in (None, "copies"):
+        plots = build_report(list_runs(tmp_path), score, pytest.fail).curves.main
+        assert len(plots) == 2
+        assert [len(line.markers) for line in plots[0].lines] == [1, 1]
+
+
+def test_a_score_of_evaluations_alone_leaves_the_curves_of_training(tmp_path: Path) -> None:
+    write_run(tmp_path, "one", fids=(2.0, 1.0), evaluation=evaluation(0.1))
+    plots = build_report(list_runs(tmp_path), "copies", pytest.fail).curves.main
+    assert [len(plot.lines[0].markers) for plot in plots] == [2, 2]
+
+
 def test_a_damaged_picture_is_left_out_with_a_warning(tmp_path: Path) -> None:
     path = write_run(tmp_path, "one")
     (path / "samples" / "000003200.png").write_bytes(b"\x89PNG\r\n\x1a\nhalf")
