@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 460, 290
 LEFT, RIGHT, TOP, BOTTOM = 52, 34, 12, 42
 MAX_POINTS = 300  # of a line
 MAX_MARKERS = 9  # of a line
-LABEL_HEIGHT = 13
+LABEL_WIDTH, LABEL_HEIGHT = 16, 13
 LOG_RATIO = 20  # a range wider than this is shown on a logarithmic axis
 PADDING = 0.04  # of the height, above and below the lines
 
@@ -120,7 +120,7 @@ def line_plot(
     ys += [] if reference is None else [reference]
     x_axis = Axis([x for one in series for x, _ in one.points], LEFT, WIDTH - RIGHT)
     y_axis = Axis(ys, HEIGHT - BOTTOM, TOP, is_y=True, may_be_log=may_be_log)
-    ends = {one.label: y_axis(one.points[-1][1]) for one in series}
+    ends = {one.label: (x_axis(one.points[-1][0]), y_axis(one.points[-1][1])) for one in series}
     label_ys = spread(ends, TOP + 4, HEIGHT - BOTTOM)
     lines = [_line(one, x_axis, y_axis, label_ys[one.label]) for one in series]
     summary = "; ".join(
@@ -152,18 +152,25 @@ def thinned(
     return [points[round(number * step)] for number in range(most)]
 
 
-def spread(wanted: dict[str, float], top: float, bottom: float) -> dict[str, float]:
-    """Heights near the wanted ones at which labels do not cover each other, if they fit."""
-    placed: dict[str, float] = {}
-    lowest = top
-    for label, height in sorted(wanted.items(), key=lambda item: item[1]):
-        placed[label] = lowest = max(height, lowest)
-        lowest += LABEL_HEIGHT
-    highest = bottom
-    for label in reversed(placed):
-        placed[label] = min(placed[label], highest)
-        highest = placed[label] - LABEL_HEIGHT
-    return placed
+def spread(ends: Mapping[str, tuple[float, float]], top: float, bottom: float) -> dict[str, float]:
+    """Heights of labels near the ends (x, y) of their lines, none on another, if they fit."""
+
+    def placed(order: list[str], wanted: dict[str, float], step: float) -> dict[str, float]:
+        heights: dict[str, float] = {}
+        for label in order:
+            height = min(max(wanted[label], top), bottom)
+            for other in heights:  # in the order of their heights
+                beside = abs(ends[other][0] - ends[label][0]) < LABEL_WIDTH
+                if beside and abs(heights[other] - height) < LABEL_HEIGHT:
+                    height = heights[other] + step
+            heights[label] = height
+        return heights
+
+    wanted = {label: height for label, (_, height) in ends.items()}
+    down = placed(sorted(wanted, key=lambda label: wanted[label]), wanted, LABEL_HEIGHT)
+    if max(down.values()) <= bottom:
+        return down
+    return placed(sorted(down, key=lambda label: -down[label]), down, -LABEL_HEIGHT)
 
 
 def linear_ticks(low: float, high: float, count: int = 5) -> list[float]:

@@ -37,7 +37,7 @@ def find_run(name: str | None, runs: Path) -> Run:
         if run.exists or run.model.exists():
             return run
     raise MissingInput(
-        f"cannot find --run {name}: neither a run directory nor a name in {runs}; `genctl runs` "
+        f"cannot find the run {name}: neither a run directory nor a name in {runs}; `genctl runs` "
         "lists them"
     )
 

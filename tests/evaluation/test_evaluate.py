@@ -133,7 +133,7 @@ def test_inception_weights_that_hold_other_objects_are_refused(
     ("arguments", "code", "message"),
     [
         (["--n", "5"], 2, "--n 5: 5 nearest neighbours need at least 6"),
-        (["--run", "nothing"], 66, "cannot find --run nothing"),
+        (["--run", "nothing"], 66, "cannot find the run nothing"),
         (["--device", "tpu"], 2, "--device tpu: not a device"),
         (["--against", "valid"], 2, "--against"),
     ],

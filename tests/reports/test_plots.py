@@ -71,10 +71,21 @@ def test_ticks_are_round() -> None:
 
 
 def test_labels_do_not_cover_each_other() -> None:
-    placed = spread({"A": 50, "B": 51, "C": 52, "D": 199}, top=0, bottom=200)
+    ends = {"A": (0, 50), "B": (5, 51), "C": (0, 52), "D": (0, 199)}
+    placed = spread(ends, top=0, bottom=200)
     heights = sorted(placed.values())
     assert all(b - a >= 13 for a, b in pairwise(heights))
-    assert max(spread({"A": 199, "B": 200, "C": 200}, top=0, bottom=200).values()) == 200
+    assert (placed["A"], placed["D"]) == (50, 199)
+
+
+def test_labels_at_the_bottom_move_up() -> None:
+    ends: dict[str, tuple[float, float]] = {"A": (0, 199), "B": (0, 200), "C": (0, 200)}
+    assert sorted(spread(ends, top=0, bottom=200).values()) == [174, 187, 200]
+
+
+def test_labels_far_apart_stay_where_they_are() -> None:
+    ends: dict[str, tuple[float, float]] = {"A": (0, 50), "B": (30, 50), "C": (60, 51)}
+    assert spread(ends, top=0, bottom=200) == {"A": 50, "B": 50, "C": 51}
 
 
 def test_long_lines_are_thinned_but_keep_their_ends() -> None:

@@ -147,7 +147,7 @@ def test_a_folder_that_is_not_a_run_hides_no_run(
 
 
 def test_a_missing_run_or_model_is_missing_input(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(MissingInput, match="cannot find --run three"):
+    with pytest.raises(MissingInput, match="cannot find the run three"):
         find_run("three", run.path.parent)
     with pytest.raises(MissingInput, match="cannot find a trained model"):
         find_run(None, tmp_path / "nowhere")

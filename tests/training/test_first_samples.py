@@ -24,9 +24,12 @@ def test_the_first_grid_is_of_the_initial_weights_and_is_not_written_again(
     assert run_training(tmp_path, fault=fault).code == 143
     first = tmp_path / FIRST
     before = first.stat()
+    runs = (tmp_path / "runs/run", uninterrupted_run)
     assert run_training(tmp_path).code == 0
     assert first.stat() == before
     assert first.read_bytes() == (uninterrupted_run / "samples/000000000.png").read_bytes()
+    grids = [sorted(path.name for path in (run / "samples").iterdir()) for run in runs]
+    assert grids[0] == grids[1]
     assert first.read_bytes() != (uninterrupted_run / "samples/000000128.png").read_bytes()
 
 
