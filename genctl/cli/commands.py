@@ -14,6 +14,7 @@ from genctl.cli.encode import encode
 from genctl.cli.evaluate import evaluate
 from genctl.cli.export import export
 from genctl.cli.film import film
+from genctl.cli.finish import finish
 from genctl.cli.report import report
 from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
@@ -35,6 +36,7 @@ for command in (train, sample, encode, evaluate, reproduce, runs, export, bench,
 app.command()(report)
 app.command()(film)
 app.command()(card)
+app.command()(finish)
 app.add_typer(configs.app, name="configs")
 
 

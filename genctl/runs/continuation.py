@@ -50,7 +50,17 @@ def completed_result(run: Run, config: Config, max_time: float | None) -> dict[s
     stopped_by_time = result.get("stopped_by") == "time" and max_time is not None
     enough_time = stopped_by_time and (result.get("max_time") or 0) >= (max_time or 0)
     converged = result.get("stopped_by") == "patience"
-    return result if enough_images or enough_time or converged else None
+    finished = result.get("stopped_by") == "finish" and not _is_raised(run, config, max_time)
+    return result if enough_images or enough_time or converged or finished else None
+
+
+def _is_raised(run: Run, config: Config, max_time: float | None) -> bool:
+    """Whether a complete run is given more images or time than it had before."""
+    if not run.exists:
+        return False
+    images = configs.load(str(run.config)).training.images
+    seconds = run.read_result().get("max_time") or float("inf")
+    return config.training.images > images or (max_time or float("inf")) > seconds
 
 
 def report_new_budget(run: Run, new: Config, reporter: Reporter) -> None:

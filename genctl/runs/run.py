@@ -29,6 +29,8 @@ class Run:
         self.model = path / "model.safetensors"
         self.result = path / "result.json"
         self.evaluation = path / "evaluation.json"
+        self.finish = path / "finish.json"
+        self.finish_request = path / ".finish-request.json"
         self.tensorboard = path / "tensorboard"
         self._lock = path / ".lock"
         self._lock_holder = path / ".holder.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from genctl.evaluation.scorer import Scorer
 from genctl.model import to_device
 from genctl.runs.run import Run
 from genctl.runs.tensorboard import TensorBoard
-from genctl.training.budget import Budget
+from genctl.training.budget import Budget, end_seconds
 from genctl.training.checkpoint import resume
 from genctl.training.outputs import RunOutputs
 from genctl.training.process_group import ProcessGroup, local_device
@@ -157,7 +157,7 @@ class Session:
         if seconds is None:
             return Budget(images)
         # What follows the last step is rehearsed once, to know how long it takes.
-        return Budget(images, seconds, reserve=1.0 + 2 * trainer.rehearse_end())
+        return Budget(images, seconds, reserve=end_seconds(trainer.rehearse_end()))
 
     # -- every process ----------------------------------------------------------------------------
 
@@ -226,8 +226,14 @@ class Session:
             "samples": str(samples) if samples.exists() else None,
             "metrics": outputs.losses | outputs.scores if outputs else {},
             "stopped_by": stopped_by,
+            "finish": self._early_end(),
             "max_time": self.request.max_time,
         }
+
+    def _early_end(self) -> dict[str, Any] | None:
+        finisher = self.trainer.finisher if self.trainer else None
+        early_end = finisher.early_end if finisher else None
+        return asdict(early_end) if early_end else None
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from genctl.common.errors import CannotCreate
 from genctl.common.reporting import Reporter
 from genctl.common.signals import SignalFlags, signal_flags
 from genctl.config import config as configs
+from genctl.runs import early_end
 from genctl.runs.continuation import completed_result, report_new_budget, require_genctl_run
 from genctl.runs.run import Run
 from genctl.training.process_group import ProcessGroup, process_group
@@ -59,5 +60,8 @@ def _train(
             return result
         if run.exists:
             report_new_budget(run, request.config, reporter)
+        if run.read_result().get("status") == "complete":  # and is trained on
+            early_end.forget(run)
+            run.result.unlink()  # before its budget changes: a complete run is judged by that
         files.atomic_write(run.config, configs.dump(request.config).encode())
         return Session(request, run, signals, group, reporter).run_main()

@@ -14,14 +14,19 @@ from genctl.common.signals import SignalFlags, Stopped
 from genctl.config.config import Config
 from genctl.data.base import Images
 from genctl.model import Model
-from genctl.training.budget import Budget
+from genctl.training import finish
+from genctl.training.budget import Budget, end_seconds
 from genctl.training.engines.choice import choose_engine
+from genctl.training.finish import Finisher
 from genctl.training.process_group import SINGLE_PROCESS, ProcessGroup
 from genctl.training.state import State
 from genctl.training.step import Position, Step
 
 if TYPE_CHECKING:
     from genctl.training.outputs import RunOutputs
+
+RECENT = 5  # lines of metrics whose median rate is the present one
+MIN_MEASURED = 2.0  # seconds of training before the first line tells a rate
 
 
 @dataclass(frozen=True)
@@ -52,15 +57,17 @@ class Trainer:
         self.images_per_step = step.images
         self.budget = Budget(config.training.images)
         self.stopped_by = ""
+        self.finisher: Finisher | None = None  # on rank 0
         self.rates: list[float] = []  # images per second between two lines of metrics
         self._logged_time = time.monotonic()
-        self._logged_images = state.images
+        self._logged_images = self._first_images = state.images
+        self._paused_seconds = 0.0  # of scoring and saving
 
     def train(self, budget: Budget) -> str:
         """Take steps until the budget is spent or the score has converged.
 
         Returns:
-            What ended the run: ``images``, ``time`` or ``patience``.
+            What ended the run: ``images``, ``time``, ``patience`` or ``finish``.
 
         Raises:
             Diverged: a loss or a weight is no longer finite; the last checkpoint is good.
@@ -69,11 +76,12 @@ class Trainer:
         """
         self.budget = budget
         self.state.model.train()
-        self._logged_time = time.monotonic()
         outputs = self.services.outputs
-        if outputs is not None and not self.state.images:  # the beginning of every run's samples
-            with self._clock_paused():
+        if outputs is not None:
+            self.finisher = Finisher(outputs.run, self.services.reporter)
+            if not self.state.images:  # the beginning of every run's samples
                 outputs.save_samples()
+        self._logged_time = time.monotonic()
         while (progress := self._progress(outputs)) < 1:
             self.take_step(progress)
             if outputs is not None:
@@ -88,13 +96,51 @@ class Trainer:
         if outputs is None:
             return self.services.group.broadcast()
         state, patience = self.state, self.config.training.patience
-        progress = self.budget.progress(state.images, outputs.elapsed())
+        self._obey_finish(outputs)
+        progress = self._share(outputs)
         was_scored = outputs.scored_at == state.images
         if was_scored and state.early_stopping.has_converged(state.images, patience):
             self.stopped_by = "patience"
         elif progress >= 1:
-            self.stopped_by = "images" if state.images >= self.budget.images else "time"
+            self.stopped_by = self._what_is_spent()
         return self.services.group.broadcast(1.0 if self.stopped_by else progress)
+
+    def _share(self, outputs: RunOutputs) -> float:
+        """The share of images, time, or the early end that is done, 0 to 1."""
+        images = self.state.images
+        scheduled = self.budget.progress(images, outputs.elapsed())
+        return self.finisher.progress(images, scheduled) if self.finisher else scheduled
+
+    def _what_is_spent(self) -> str:
+        if self.state.images >= self.budget.images:
+            return "images"
+        early_end = self.finisher.early_end if self.finisher else None
+        return "finish" if early_end and self.state.images >= early_end.end else "time"
+
+    def _obey_finish(self, outputs: RunOutputs) -> None:
+        """Plan the end of the run if it was asked to finish, and its rate is known."""
+        finisher, budget, state = self.finisher, self.budget, self.state
+        within = finisher.requested_seconds() if finisher else None
+        if finisher is None or within is None:
+            return
+        progress, rate = self._share(outputs), self._recent_rate()
+        if progress >= 1 or not rate:
+            return
+        left = min(within, budget.seconds_left(outputs.elapsed()))
+        with self._clock_paused():
+            rehearsal = self.rehearse_end()
+        pause_per_image = self._paused_seconds / max(state.images - self._first_images, 1)
+        seconds = left - rehearsal - end_seconds(rehearsal)
+        affordable = finish.affordable_images(seconds, rate, pause_per_image)
+        images = min(affordable, budget.images - state.images)
+        finisher.end_after(images, self.images_per_step, state.images, progress, within)
+
+    def _recent_rate(self) -> float:
+        """Images per second now; 0.0 if that is not known yet."""
+        if self.rates:
+            return median(self.rates[-RECENT:])
+        seconds = time.monotonic() - self._logged_time
+        return (self.state.images - self._logged_images) / seconds if seconds > MIN_MEASURED else 0
 
     def take_step(self, progress: float) -> None:
         """One step: every update of the objective, then the EMA.
@@ -144,19 +190,24 @@ class Trainer:
         now, images = time.monotonic(), self.state.images
         self.rates.append((images - self._logged_images) / (now - self._logged_time))
         outputs.write_losses(losses)
-        elapsed = outputs.elapsed()
-        share = self.budget.progress(images, elapsed)
+        share = self._share(outputs)
         self.services.reporter.training(
             TrainingProgress(
                 share,
                 images,
                 self.images_per_second,
-                seconds_left=elapsed / share - elapsed,
+                self._seconds_left(share, outputs.elapsed()),
                 losses=losses,
                 scores=outputs.scores,
             )
         )
         self._logged_time, self._logged_images = time.monotonic(), images
+
+    def _seconds_left(self, share: float, elapsed: float) -> float:
+        early_end = self.finisher.early_end if self.finisher else None
+        if early_end is not None and self.images_per_second:
+            return max(early_end.end - self.state.images, 0) / self.images_per_second
+        return elapsed / share - elapsed
 
     def _score(self, outputs: RunOutputs) -> None:
         """Score the EMA, and save it as the model if it is the best so far."""
@@ -199,4 +250,6 @@ class Trainer:
         """Leave the block out of the training rate."""
         started = time.monotonic()
         yield
-        self._logged_time += time.monotonic() - started
+        seconds = time.monotonic() - started
+        self._logged_time += seconds
+        self._paused_seconds += seconds
