@@ -139,10 +139,12 @@ def _answer(choice: Choice, ranked: Sequence[Candidate]) -> list[str]:
     assert best is not None
     assert best.scores is not None
     name = "overall score" if choice.score == OVERALL else formats.score_name(choice.score)
-    of = (
-        f"of {len(ranked)} comparable runs" if len(ranked) > 1 else "and is the only one to compare"
-    )
-    sentences = [f"{best.label} has the best {name} {of}: {_with_value(choice, best)}."]
+    value = _with_value(choice, best)
+    if len(ranked) > 1:
+        first = f"{best.label} has the best {name} of {len(ranked)} comparable runs: {value}."
+    else:
+        first = f"{best.label} is the only run to compare; its {name} is {value}."
+    sentences = [first]
     real = best.scores.real.get(choice.score)
     if real is not None:
         sentences.append(f"Real images reach {formats.score(choice.score, real)}.")

@@ -113,6 +113,8 @@ def _plot(
             if score in point.values and (x := against.of(point)) is not None
         ]
         series.append(Series(candidate.letter, candidate.name, candidate.index, points))
+    if sum(len(one.points) for one in series) < 2:
+        return None  # a single value is in the table
     # Shares are read on a linear axis: 0.99 and 0.98 are close, 0.01 and 0.02 too.
     is_log = score in formats.LOWER_IS_BETTER
     title = _title(score, against.title)

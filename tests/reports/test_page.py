@@ -141,6 +141,13 @@ def test_runs_that_were_only_evaluated_are_points(tmp_path: Path) -> None:
         assert [len(line.markers) for line in plots[0].lines] == [1, 1]
 
 
+def test_a_single_value_is_no_plot(tmp_path: Path) -> None:
+    write_run(tmp_path, "one", evaluation=evaluation(0.1))
+    curves = build_report(list_runs(tmp_path), None, pytest.fail).curves
+    assert (curves.main, curves.others) == ([], [])
+    assert "Which model" in page_of(tmp_path)
+
+
 def test_a_score_of_evaluations_alone_leaves_the_curves_of_training(tmp_path: Path) -> None:
     write_run(tmp_path, "one", fids=(2.0, 1.0), evaluation=evaluation(0.1))
     plots = build_report(list_runs(tmp_path), "copies", pytest.fail).curves.main
