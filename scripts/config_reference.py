@@ -8,7 +8,12 @@ from typing import Any
 
 from genctl.common.files import atomic_write
 from genctl.common.registry import kinds_of
-from genctl.common.settings import Settings, bookkeeping_fields, nested_settings
+from genctl.common.settings import (
+    Settings,
+    bookkeeping_fields,
+    field_docstrings,
+    nested_settings,
+)
 from genctl.config.config import Config
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
@@ -55,7 +60,7 @@ def reference() -> str:
 def section(name: str) -> str:
     """One section of a config; keys that several of its kinds have come first, each once."""
     field = Config.model_fields[name]
-    lines = [f"## `{name}`", "", str(field.description), ""]
+    lines = [f"## `{name}`", "", field_docstrings(Config)[name], ""]
     kinds = kinds_of(Config, name)
     if not kinds:
         return "\n".join(lines + table(rows(nested_settings(Config)[name])))
