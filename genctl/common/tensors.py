@@ -14,9 +14,9 @@ from torch import Tensor
 from genctl import __version__
 from genctl.common.errors import BadContent, MissingInput, TooNew
 from genctl.common.files import atomic_write
+from genctl.common.safetensors_header import damaged, read_header, short, truncated
 
 FORMAT = 1
-MAX_HEADER = 4 * 1024 * 1024  # bytes, for names, shapes and metadata
 
 
 def write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> str:
@@ -60,7 +60,7 @@ def read(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any], str]
         tensors = load(content)
         metadata = json.loads(header["metadata"])
     except (SafetensorError, KeyError, ValueError, RecursionError) as error:
-        raise BadContent(f"cannot use {path}: damaged: {_short(error)}; get it again") from None
+        raise BadContent(f"cannot use {path}: damaged: {short(error)}; get it again") from None
     digest = _digest(tensors, header["metadata"])
     if header.get("sha256") != digest:
         raise BadContent(f"cannot use {path}: SHA-256 mismatch, so it was changed; get it again")
@@ -103,23 +103,11 @@ def _content(path: Path) -> tuple[bytes, dict[str, str]]:
         if path.exists() and not path.is_file():
             raise MissingInput(f"cannot read {path}: not a file; check the path")
         with path.open("rb") as file:
+            start, header = read_header(file, path)
             size = os.fstat(file.fileno()).st_size
-            start = file.read(9)  # the length of the header, and the brace that begins it
-            if size < 9:
-                raise BadContent(_truncated(path, "at least 9", size))
-            length = int.from_bytes(start[:8], "little")
-            if not 0 < length <= MAX_HEADER or start[8:] != b"{":
-                raise BadContent(
-                    f"cannot use {path}: not a safetensors file, and pickles and other formats "
-                    "are never opened; give a model.safetensors that genctl wrote"
-                )
-            start += file.read(length - 1)
-            if len(start) < 8 + length:
-                raise BadContent(_truncated(path, f"at least {8 + length:,}", size))
-            header = _parsed(start[8:], path)
-            expected = len(start) + _length_of_tensors(header, path)
+            expected = start + _length_of_tensors(header, path)
             if size < expected:
-                raise BadContent(_truncated(path, f"{expected:,}", size))
+                raise BadContent(truncated(path, f"{expected:,}", size))
             if size > expected:
                 raise BadContent(
                     f"cannot use {path}: {size - expected:,} bytes follow its end; get it again"
@@ -131,39 +119,13 @@ def _content(path: Path) -> tuple[bytes, dict[str, str]]:
     return content, dict(header.get("__metadata__") or {})
 
 
-def _truncated(path: Path, expected: str, found: int) -> str:
-    return f"cannot use {path}: truncated: expected {expected} bytes, found {found:,}; get it again"
-
-
-def _parsed(header: bytes, path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(header, object_pairs_hook=_unique_keys)
-    except (ValueError, RecursionError) as error:
-        raise BadContent(
-            f"cannot use {path}: damaged header: {_short(error)}; get it again"
-        ) from None
-    if not isinstance(found.get("__metadata__", {}), dict):
-        raise BadContent(f"cannot use {path}: damaged header: no metadata; get it again")
-    return dict(found)
-
-
 def _length_of_tensors(header: dict[str, Any], path: Path) -> int:
     """Where the last tensor ends, in bytes after the header."""
     try:
         entries = [entry for name, entry in header.items() if name != "__metadata__"]
         return max((int(entry["data_offsets"][1]) for entry in entries), default=0)
     except (TypeError, LookupError, ValueError, OverflowError) as error:
-        raise BadContent(
-            f"cannot use {path}: damaged header: {_short(error)}; get it again"
-        ) from None
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; duplicate keys are refused, since readers disagree on what they mean."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a duplicate key")
-    return found
+        raise BadContent(damaged(path, error)) from None
 
 
 def _with_sorted_header(content: bytes) -> bytes:
@@ -181,7 +143,3 @@ def _digest(tensors: dict[str, Tensor], metadata: str) -> str:
         sha.update(repr((name, str(tensor.dtype), tuple(tensor.shape))).encode())
         sha.update(tensor.flatten().view(torch.uint8).numpy().data)
     return sha.hexdigest()
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -14,7 +14,7 @@ from genctl.conditions.base import Condition
 from genctl.config import presets, yaml_reader
 from genctl.config.document import Document, Problem
 from genctl.config.evaluation import EvaluationSettings
-from genctl.config.messages import describe_error, describe_value
+from genctl.config.messages import describe_errors, describe_value
 from genctl.config.optimizer import OptimizerSettings
 from genctl.config.overrides import apply_overrides
 from genctl.config.training import TrainingSettings
@@ -97,7 +97,7 @@ def parse(text: str, name: str, overrides: list[str] | None = None) -> Config:
     try:
         config = Config.model_validate(document.value)
     except ValidationError as error:
-        problems += [describe_error(detail, document, Config) for detail in error.errors()]
+        problems += describe_errors(error.errors(), document, Config)
     else:
         for key, why in config.problems().items():
             problems.append(Problem(document.origin(tuple(key.split("."))), f"{key}: {why}"))

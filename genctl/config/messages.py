@@ -5,18 +5,36 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from genctl.common.nearest import did_you_mean
 from genctl.common.registry import kinds_of
 from genctl.config.document import Document, KeyPath, Problem
-from genctl.config.suggestions import Sections, suggest_key, suggest_word
+from genctl.config.suggestions import Sections, suggest_key
+
+MAX_SUGGESTIONS = 100  # unknown keys of one file; more are no typing errors, and each takes time
 
 
-def describe_error(detail: ErrorDetails, document: Document, sections: Sections) -> Problem:
-    """One of pydantic's errors, as a problem at the line that holds the value."""
+def describe_errors(
+    details: list[ErrorDetails], document: Document, sections: Sections
+) -> list[Problem]:
+    """Pydantic's errors, each as a problem at the line that holds the value."""
+    return [
+        _describe(detail, document, sections, suggest=number < MAX_SUGGESTIONS)
+        for number, detail in enumerate(details)
+    ]
+
+
+def _describe(
+    detail: ErrorDetails, document: Document, sections: Sections, suggest: bool
+) -> Problem:
     path = _path_in_file(detail["loc"], document.value, sections)
     if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
         path = (*path, "kind")
     key = ".".join(map(str, path))
-    return Problem(document.origin(path), f"{key}: {_why(detail, path, document.value, sections)}")
+    if detail["type"] == "extra_forbidden" and not suggest:
+        why = "unknown key"
+    else:
+        why = _why(detail, path, document.value, sections)
+    return Problem(document.origin(path), f"{key}: {why}")
 
 
 def describe_value(value: Any) -> str:
@@ -58,7 +76,7 @@ def _why(detail: ErrorDetails, path: KeyPath, value: Any, sections: Sections) ->
             return f"is missing; choose one of {', '.join(kinds)}"
         case "union_tag_invalid":
             kind = value[path[0]]["kind"]
-            near = suggest_word(str(kind), kinds)
+            near = did_you_mean(str(kind), kinds)
             return f"{describe_value(kind)} is not one of {', '.join(kinds)}{near}"
         case "model_type" | "model_attributes_type" | "dict_type":
             section = value[path[0]]  # `condition: image` is what one tries first
@@ -69,7 +87,7 @@ def _why(detail: ErrorDetails, path: KeyPath, value: Any, sections: Sections) ->
             return str(context["error"])
         case "literal_error":
             expected = context["expected"]
-            near = suggest_word(str(detail["input"]), re.findall(r"'(.+?)'", expected))
+            near = did_you_mean(str(detail["input"]), re.findall(r"'(.+?)'", expected))
             return f"must be {expected}, found {found}{near}"
         case "too_short":
             return f"must have at least {context['min_length']} values, found {found}"

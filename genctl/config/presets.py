@@ -1,11 +1,11 @@
 """The configs that are part of genctl."""
 
-import difflib
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from genctl.common.errors import MissingInput
+from genctl.common.nearest import nearest
 
 
 def _folder() -> Path | Traversable:
@@ -33,8 +33,8 @@ def text(name: str) -> str:
     """
     stem = name.removesuffix(".yaml")
     if not exists(stem):
-        near = difflib.get_close_matches(stem, names(), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"presets are {', '.join(names())}"
+        near = nearest(stem, names())
+        hint = f"did you mean {near}?" if near else f"presets are {', '.join(names())}"
         raise MissingInput(f"cannot find {name}: no such file, and no preset of that name; {hint}")
     return (_folder() / f"{stem}.yaml").read_text(encoding="utf-8")
 

@@ -3,7 +3,8 @@
 import pytest
 
 from genctl.config.config import Config
-from genctl.config.suggestions import suggest_key, suggest_word
+from genctl.config.messages import MAX_SUGGESTIONS
+from genctl.config.suggestions import suggest_key
 from tests.config.problems import problems_of
 
 MEANT = [
@@ -56,11 +57,6 @@ def test_a_key_of_another_kind_is_reported_as_such() -> None:
     assert suggest_key(("condition", "turn"), "none", Config) == "; kind none has no settings"
 
 
-def test_a_word_is_suggested_for_a_similar_one() -> None:
-    assert suggest_word("hing", ["hinge", "vae"]) == "; did you mean 'hinge'?"
-    assert suggest_word("x", ["hinge", "vae"]) == ""
-
-
 def test_an_unknown_key_is_reported_at_its_line() -> None:
     text = "condition:\n  kind: image\n  augment:\n    scale: 1\n    degres: 5\nlearning_rate: 1\n"
     assert problems_of(text) == [
@@ -68,3 +64,11 @@ def test_an_unknown_key_is_reported_at_its_line() -> None:
         "condition.augment.degrees?",
         "file.yaml:6: learning_rate: unknown key; did you mean optimizer.learning_rate?",
     ]
+
+
+def test_suggestions_end_where_a_file_has_too_many_unknown_keys() -> None:
+    count = MAX_SUGGESTIONS + 20
+    lines = problems_of("training:\n" + "".join(f"  sed{number}: 1\n" for number in range(count)))
+    assert len(lines) == count
+    assert lines[0] == "file.yaml:2: training.sed0: unknown key; did you mean training.seed?"
+    assert lines[-1] == f"file.yaml:{count + 1}: training.sed{count - 1}: unknown key"

@@ -1,0 +1,22 @@
+"""What was probably meant by a word that does not exist."""
+
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The word of ``known`` that is most like ``word``; empty where none is similar enough.
+
+    Args:
+        word: the word.
+        known: the words that exist.
+        cutoff: the least similarity, from 0 to 1 for the same word.
+    """
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A question to append to an error message; empty where no word is similar enough."""
+    near = nearest(word, known)
+    return f"; did you mean {near!r}?" if near else ""
