@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genctl.cli import options
+from genctl.cli import completion, options
 from genctl.cli.console import console, loading
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def bench(
             metavar="FILE",
             help="A YAML file or preset to measure; repeatable.",
             show_default="seed_gan, mnist_cgan",
+            autocompletion=completion.presets,
         ),
     ] = None,
     seconds: Annotated[

@@ -6,6 +6,7 @@ import typer
 
 from genctl import __version__
 from genctl.cli import configs
+from genctl.cli.bash_words import joined_words
 from genctl.cli.bench import bench
 from genctl.cli.card import card
 from genctl.cli.console import console
@@ -65,7 +66,8 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        return app(arguments, prog_name="genctl", standalone_mode=False) or 0
+        with joined_words():
+            return app(arguments, prog_name="genctl", standalone_mode=False) or 0
     except USAGE_ERROR as error:
         command = error.ctx.command_path if error.ctx else "genctl"
         text = error.format_message().rstrip(".")

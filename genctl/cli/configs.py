@@ -6,12 +6,17 @@ from typing import Annotated
 
 import typer
 
-from genctl.cli import options
+from genctl.cli import completion, options
 from genctl.cli.console import console
 
 app = typer.Typer(help="List, show, copy and check configs.", pretty_exceptions_enable=False)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of a preset.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The name of a preset.", autocompletion=completion.preset_names
+    ),
+]
 
 
 @app.command("list")
@@ -66,7 +71,10 @@ def copy(
 
 @app.command()
 def check(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A YAML file.")],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="A YAML file.", autocompletion=completion.presets),
+    ],
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from genctl.cli import options
+from genctl.cli import completion, options
 from genctl.cli.console import console, loading
 
 
@@ -13,7 +13,9 @@ def encode(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...", help="Images, folders, globs, or a data set such as mnist:test."
+            metavar="INPUT...",
+            help="Images, folders, globs, or a data set such as mnist:test.",
+            autocompletion=completion.inputs,
         ),
     ],
     run: options.RunName = None,

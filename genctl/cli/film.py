@@ -10,14 +10,7 @@ from genctl.cli.console import console, loading
 
 
 def film(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            help="A run directory, or its name in --runs. Default: the newest with a model.",
-            show_default=False,
-        ),
-    ] = None,
+    name: options.RunArgument = None,
     runs: options.Runs = Path("runs"),
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="A .gif, .png (animated) or .webp file.")

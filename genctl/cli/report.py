@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from genctl.cli import options
+from genctl.cli import completion, options
 from genctl.cli.console import console, loading
 
 
@@ -16,6 +16,7 @@ def report(
             metavar="[RUN...]",
             help="Run directories, or their names in --runs. Default: all in --runs.",
             show_default=False,
+            autocompletion=completion.runs,
         ),
     ] = None,
     runs: options.Runs = Path("runs"),
@@ -29,6 +30,7 @@ def report(
             metavar="NAME",
             help="The score to choose a model by, such as fid or coverage.",
             show_default="FID plus the share of samples of a wrong class",
+            autocompletion=completion.scores,
         ),
     ] = None,
     json: options.Json = False,

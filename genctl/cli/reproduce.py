@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from genctl.cli import options
+from genctl.cli import completion, options
 from genctl.cli.console import console, loading
 
 
@@ -20,6 +20,7 @@ def reproduce(
             metavar="RUN",
             help="A run directory, its name, or a .safetensors file.",
             show_default="the model that the picture names",
+            autocompletion=completion.runs,
         ),
     ] = None,
     runs: options.Runs = Path("runs"),

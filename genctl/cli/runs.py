@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genctl.cli import options
+from genctl.cli import completion, options
 from genctl.cli.console import Console, console, loading, printable
 
 
@@ -14,7 +14,10 @@ def runs(
     sort: Annotated[
         str | None,
         typer.Option(
-            "--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for descending order."
+            "--sort",
+            metavar="COLUMN",
+            help="Sort by a column; -COLUMN for descending order.",
+            autocompletion=completion.columns,
         ),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV.")] = False,
@@ -85,10 +88,11 @@ def _as_text(columns: list[str], rows: list[dict[str, Any]]) -> str:
     from rich.table import Table
     from rich.text import Text
 
+    from genctl.runs.table import headings
+
     table = Table(box=None, pad_edge=False, header_style="bold")
-    short = [column.rpartition(".")[2] for column in columns]
-    for column, name in zip(columns, short, strict=True):
-        table.add_column(name if short.count(name) == 1 else column, overflow="fold")
+    for heading in headings(columns).values():
+        table.add_column(heading, overflow="fold")
     for row in rows:  # as Text, because rich would take [word] in a name for markup
         table.add_row(*(Text(_cell(row.get(column))) for column in columns))
     terminal = RichConsole()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genctl.cli import options
+from genctl.cli import completion, options
 from genctl.cli.console import console, loading
 from genctl.common.errors import UsageError
 
@@ -34,6 +34,7 @@ def sample(
             help="What to generate more of: an image file, a folder or glob of images, label:7, "
             "mnist:test[0:10], codes.npz[3], mix:A,B, or noise; repeatable. "
             "Default: every class once per row.",
+            autocompletion=completion.conditions,
         ),
     ] = None,
     n: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genctl.cli import options
+from genctl.cli import completion, options
 from genctl.cli.console import STARTED, Console, console, loading
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def train(
             "--config",
             metavar="FILE",
             help="A YAML file, or the name of a preset (`genctl configs list`).",
+            autocompletion=completion.presets,
         ),
     ],
     set_: Annotated[
@@ -34,6 +35,7 @@ def train(
             "--set",
             metavar="KEY=VALUE",
             help="Override a setting, as training.images=100000; repeatable.",
+            autocompletion=completion.settings,
         ),
     ] = None,
     name: Annotated[

@@ -13,22 +13,12 @@ class Key(NamedTuple):
     """A key of a config, as one kind of its section has it."""
 
     path: str  # condition.augment.degrees
-    settings: type[Settings]  # the class of which it is a field
-
-    @property
-    def name(self) -> str:
-        """The last word of the path, which is the name of the field."""
-        return self.path.rpartition(".")[2]
-
-    def choices(self) -> list[str]:
-        """The values that it can have, as YAML writes them; none where they are not a few words."""
-        return _choices(self.settings.model_fields[self.name].annotation)
+    name: str  # degrees, the field
+    settings: type[Settings]  # the class that has the field
 
 
 def every_key(sections: type[Settings]) -> Iterator[Key]:
-    """The keys of every kind of every section, but for the ``kind`` of each.
-
-    A key that several kinds have is yielded once for each.
+    """The keys of every kind of every section; one that several kinds have comes once for each.
 
     Args:
         sections: the class that describes a whole config.
@@ -39,20 +29,28 @@ def every_key(sections: type[Settings]) -> Iterator[Key]:
             yield from _keys_below(section, settings)
 
 
+def choices_of(sections: type[Settings], path: str) -> list[str]:
+    """The words that the value at ``path`` can be; empty if it can be anything else."""
+    choices: dict[str, None] = {}
+    for key in every_key(sections):
+        if key.path == path:
+            choices |= dict.fromkeys(_choices(key.settings.model_fields[key.name].annotation))
+    return list(choices)
+
+
 def _keys_below(path: str, settings: type[Settings]) -> Iterator[Key]:
     nested = nested_settings(settings)
     for name in settings.model_fields:
-        if name != "kind":
-            yield Key(f"{path}.{name}", settings)
+        yield Key(f"{path}.{name}", name, settings)
     for name, inner in nested.items():
         yield from _keys_below(f"{path}.{name}", inner)
 
 
 def _choices(annotation: Any) -> list[str]:
-    """The words of a ``Literal``, also inside ``Annotated`` or a union; those of a truth value."""
+    """The values of a ``Literal``, also inside ``Annotated`` or a union; those of a truth value."""
     if annotation is bool:
         return ["true", "false"]
     words: list[str] = []
     for argument in get_args(annotation):
-        words += [argument] if isinstance(argument, str) else _choices(argument)
+        words += [str(argument)] if isinstance(argument, str | int) else _choices(argument)
     return words

@@ -61,4 +61,5 @@ def _keys_anywhere(sections: Sections) -> dict[str, str]:
     found: dict[str, str] = {name: name for name in sections.model_fields}
     for key in every_key(sections):
         found.setdefault(key.name, key.path)
+    del found["kind"]
     return found

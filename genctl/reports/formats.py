@@ -57,14 +57,6 @@ def amount(value: int, what: str) -> str:
     return f"{value:,} {what}{'' if value == 1 else 's'}"
 
 
-def short_keys(keys: list[str]) -> dict[str, str]:
-    """The last part of each dotted key, or all of it where that says too little."""
-    short = [key if key.endswith(".kind") else key.rpartition(".")[2] for key in keys]
-    return {
-        key: name if short.count(name) == 1 else key for key, name in zip(keys, short, strict=True)
-    }
-
-
 def letters(index: int) -> str:
     """``A`` to ``Z``, then ``AA``: what a run is called in plots."""
     first, last = divmod(index, 26)

@@ -14,7 +14,7 @@ from genctl.reports.curves import CurvePlots, curve_plots
 from genctl.reports.grids import EmbeddedGrid, Notify, embed, read_grids
 from genctl.reports.history import OVERALL, History, ScoreSet, read_history
 from genctl.runs.run import Run
-from genctl.runs.table import differing_settings
+from genctl.runs.table import differing_settings, headings
 
 MAX_SHOWN = 12  # runs in plots and pictures; the table has all
 MAX_GRIDS = 16  # of each run
@@ -101,7 +101,7 @@ def build_report(runs: Sequence[Run], score: str | None, warn: Notify) -> Report
     return Report(
         rows=rows,
         choice=choice,
-        keys=formats.short_keys(keys),
+        keys=headings(keys),
         score_names=names,
         real=next((scores.real for scores in compared if scores.real), {}),
         judge_accuracy=compared[0].judge_accuracy if compared else None,

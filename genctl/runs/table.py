@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from genctl.common.errors import GenctlError, UsageError
+from genctl.common.nearest import did_you_mean
 from genctl.config import config as configs
+from genctl.config.config import Config
+from genctl.config.keys import every_key
 from genctl.runs.lookup import list_runs
 from genctl.runs.run import Run
 
@@ -42,9 +46,7 @@ def sort(table: list[Row], key: str | None) -> list[Row]:
     if key is None:
         order = ("running", "complete", "interrupted", "diverged", "failed")
         return sorted(table, key=lambda row: (order.index(row["status"]), -row["images"]))
-    name = key.removeprefix("-")
-    if table and not any(name in row for row in table):
-        raise UsageError(f"--sort {key}: no such column; use one of {', '.join(columns(table))}")
+    name = _column_named(key.removeprefix("-"), table, f"--sort {key}")
     known = [row for row in table if row.get(name) is not None]
     unknown = [row for row in table if row.get(name) is None]
     numeric = all(isinstance(row[name], int | float) for row in known)
@@ -62,6 +64,25 @@ def columns(table: list[Row]) -> list[str]:
     return list(names)
 
 
+def score_columns(table: list[Row]) -> list[str]:
+    """The names of the columns that hold scores."""
+    return [name for name in columns(table) if name not in COMMON_COLUMNS and "." not in name]
+
+
+def headings(columns: Iterable[str]) -> dict[str, str]:
+    """A short name for each column: the end of its key path that fits no other key of a config.
+
+    ``seed`` stands for ``training.seed``, but no ``kind`` stands for ``objective.kind``.
+    """
+    columns = list(columns)
+    known = {*columns, *(key.path for key in every_key(Config))}
+    count = Counter(ending for path in known for ending in _endings(path))
+    return {
+        column: next((ending for ending in _endings(column) if count[ending] == 1), column)
+        for column in columns
+    }
+
+
 def to_csv(table: list[Row]) -> str:
     """The table as CSV text."""
     buffer = io.StringIO()
@@ -69,6 +90,22 @@ def to_csv(table: list[Row]) -> str:
     writer.writeheader()
     writer.writerows(table)
     return buffer.getvalue()
+
+
+def _endings(path: str) -> list[str]:
+    """``c``, ``b.c`` and ``a.b.c`` for ``a.b.c``."""
+    words = path.split(".")
+    return [".".join(words[-count:]) for count in range(1, len(words) + 1)]
+
+
+def _column_named(name: str, table: list[Row], option: str) -> str:
+    """The column with that name or heading; any name if the table is empty."""
+    names = headings(columns(table))
+    found = next((column for column in names if name in (column, names[column])), None)
+    if found is None and table:
+        near = did_you_mean(name, [*names, *names.values()])
+        raise UsageError(f"{option}: no such column{near or '; use one of ' + ', '.join(names)}")
+    return found or name
 
 
 def _row(run: Run, settings: Row) -> Row:

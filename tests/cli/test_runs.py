@@ -10,6 +10,7 @@ import pytest
 from filelock import FileLock
 
 from genctl.config import config as configs
+from genctl.runs.table import headings
 from tests.conftest import RunGenctl
 
 
@@ -83,10 +84,12 @@ def test_complete_runs_come_first_unless_a_column_is_given(genctl: RunGenctl, ru
     assert order("--sort", "run") == ["bad", "cut", "good", "other"]
 
 
-def test_an_unknown_column_is_refused_with_a_list_of_columns(genctl: RunGenctl, runs: Path) -> None:
-    done = genctl("runs", "--sort", "fidd")
+def test_an_unknown_column_is_refused(genctl: RunGenctl, runs: Path) -> None:
+    done = genctl("runs", "--sort", "-fidd")
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("genctl: error: --sort fidd: no such column; use one of run, status")
+    assert done.err == "genctl: error: --sort -fidd: no such column; did you mean 'fid'?\n"
+    done = genctl("runs", "--sort", "zzz")
+    assert done.err.startswith("genctl: error: --sort zzz: no such column; use one of run, status")
     assert done.err.endswith(", fid\n")
 
 
@@ -99,10 +102,23 @@ def test_the_table_has_one_unbroken_line_per_run_if_stdout_is_no_terminal(
     assert lines[0].split()[1:5] == ["complete", "6,400", "12.5", "700"]
 
 
-def test_ambiguous_column_names_keep_their_prefix(genctl: RunGenctl, runs: Path) -> None:
-    make(runs, "label", "condition.kind=label")
+def test_a_heading_is_the_shortest_end_of_a_key_that_fits_no_other(
+    genctl: RunGenctl, runs: Path
+) -> None:
+    assert headings(["run", "images", "training.images", "objective.kind", "training.seed"]) == {
+        "run": "run",
+        "images": "images",
+        "training.images": "training.images",
+        "objective.kind": "objective.kind",  # although no other kind is in the table
+        "training.seed": "seed",
+    }
     header = genctl("runs").out.splitlines()[0].split()
-    assert {"condition.kind", "objective.kind", "seed"} <= set(header)
+    assert header[5:] == ["gamma", "objective.kind", "r1_interval", "seed", "fid"]
+
+
+def test_a_column_can_be_named_by_its_heading(genctl: RunGenctl, runs: Path) -> None:
+    by_key = genctl("runs", "--sort", "-training.seed").out
+    assert genctl("runs", "--sort", "-seed").out == by_key != genctl("runs").out
 
 
 def test_csv_holds_the_same_as_json(genctl: RunGenctl, runs: Path) -> None:
