@@ -1,6 +1,4 @@
-"""All commands, and the error messages for unusable command lines."""
-
-from typing import Any
+"""All commands."""
 
 import typer
 
@@ -13,6 +11,7 @@ from genctl.cli.console import console
 from genctl.cli.doctor import doctor
 from genctl.cli.encode import encode
 from genctl.cli.evaluate import evaluate
+from genctl.cli.examples import add_examples
 from genctl.cli.export import export
 from genctl.cli.film import film
 from genctl.cli.finish import finish
@@ -21,24 +20,34 @@ from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
 from genctl.cli.sample import sample
 from genctl.cli.train import train
-from genctl.common.errors import UsageError
-
-# The base class of all command line errors, which typer does not export by name.
-USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
+from genctl.cli.usage_errors import COMMAND_LINE_ERROR, CommandGroup, as_usage_error
 
 app = typer.Typer(
     name="genctl",
+    cls=CommandGroup,
+    rich_markup_mode="rich",
     help="Train an image generator from a YAML file, sample from it, and trust both.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, sample, encode, evaluate, reproduce, runs, export, bench, doctor):
+for command in (
+    train,
+    finish,
+    sample,
+    encode,
+    reproduce,
+    evaluate,
+    runs,
+    report,
+    film,
+    card,
+    export,
+    bench,
+    doctor,
+):
     app.command()(command)
-app.command()(report)
-app.command()(film)
-app.command()(card)
-app.command()(finish)
 app.add_typer(configs.app, name="configs")
+add_examples(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -68,7 +77,5 @@ def _run(arguments: list[str]) -> int:
     try:
         with joined_words():
             return app(arguments, prog_name="genctl", standalone_mode=False) or 0
-    except USAGE_ERROR as error:
-        command = error.ctx.command_path if error.ctx else "genctl"
-        text = error.format_message().rstrip(".")
-        raise UsageError(f"{text}; see `{command} --help`") from None
+    except COMMAND_LINE_ERROR as error:
+        raise as_usage_error(error) from None

@@ -8,8 +8,13 @@ import typer
 
 from genctl.cli import completion, options
 from genctl.cli.console import console
+from genctl.cli.usage_errors import CommandGroup
 
-app = typer.Typer(help="List, show, copy and check configs.", pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=CommandGroup,
+    help="List, show, copy and check configs.",
+    pretty_exceptions_enable=False,
+)
 
 Name = Annotated[
     str,

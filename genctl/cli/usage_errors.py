@@ -48,7 +48,8 @@ def as_usage_error(error: Any) -> UsageError:
             near = did_you_mean(found["value"], choices)
             return UsageError(f"{name} {found['value']}: must be one of {', '.join(choices)}{near}")
         why = message.partition(", unable to ")[0].replace("Input should be", "must be")
-        return UsageError(f"{name}: {why.replace('a valid', 'a')}{_see(context)}")
+        why = why.replace("a valid integer", "an integer").replace("a valid ", "a ")
+        return UsageError(f"{name}: {why}{_see(context)}")
     text = error.format_message().rstrip(".")
     return UsageError(f"{_path(context)}: {text[:1].lower()}{text[1:]}{_see(context)}")
 

@@ -16,7 +16,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from genctl.common.errors import BadContent, UsageError
+from genctl.common.errors import BadContent, MissingInput, UsageError
+from genctl.common.nearest import did_you_mean, nearest
 from genctl.common.registry import kinds
 from genctl.conditions.image import Image
 from genctl.data.pictures import read_picture
@@ -75,8 +76,23 @@ def _resolve(
     if found := CODES_FILE.fullmatch(spec):
         return _codes_file(spec, as_path(found[1], "--condition"), found[2], trained)
     paths = picture_paths(spec)
+    if not paths[0].exists():
+        _suggest(spec)
     _require_image_encoder(str(paths[0]), trained)
     return encode_pictures(paths, trained, warn)
+
+
+def _suggest(spec: str) -> None:
+    """Raise an error that names what was probably meant, if there is such a thing.
+
+    Raises:
+        MissingInput: the spec begins almost like one that names no file.
+    """
+    word, colon, rest = spec.partition(":")
+    near = nearest(word, ["label", "mix", *kinds("data")] if colon else ["noise"], cutoff=0.8)
+    if near:
+        meant = f"{near}{colon}{rest}"
+        raise MissingInput(f"cannot read {spec}: no such file; did you mean {meant!r}?")
 
 
 def _noise(trained: TrainedModel) -> RandomCodes:
@@ -105,7 +121,10 @@ def _class_label(spec: str, trained: TrainedModel) -> int:
     if name in numbers:
         return numbers.index(name)
     known = ", ".join(classes) if classes else "none: it was trained without labels"
-    raise UsageError(f"--condition {spec}: the model has no such class; its classes are {known}")
+    near = did_you_mean(name, classes)
+    raise UsageError(
+        f"--condition {spec}: the model has no such class; its classes are {known}{near}"
+    )
 
 
 def _mix(spec: str, trained: TrainedModel, warn: Notify, steps: int) -> CodeMix:
@@ -163,7 +182,8 @@ def _dataset_settings(spec: str, kind: str, trained: TrainedModel) -> Any:
     own = trained.metadata.config.data
     known = kinds("data")
     if kind not in known:
-        raise UsageError(f"--condition {spec}: {kind} is not one of {', '.join(known)}")
+        near = did_you_mean(kind, known)
+        raise UsageError(f"--condition {spec}: {kind} is not one of {', '.join(known)}{near}")
     if own.kind == kind:
         return own
     try:

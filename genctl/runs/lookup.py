@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from genctl.common.errors import MissingInput
+from genctl.common.nearest import did_you_mean
 from genctl.runs.run import Run
 
 
@@ -36,9 +37,10 @@ def find_run(name: str | None, runs: Path) -> Run:
         # A folder that is not a run must not hide a run of that name.
         if run.exists or run.model.exists():
             return run
+    near = did_you_mean(name, [run.path.name for run in list_runs(runs)])
     raise MissingInput(
-        f"cannot find the run {name}: neither a run directory nor a name in {runs}; `genctl runs` "
-        "lists them"
+        f"cannot find the run {name}: neither a run directory nor a name in {runs}"
+        f"{near or '; `genctl runs` lists them'}"
     )
 
 

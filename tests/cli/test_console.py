@@ -159,7 +159,7 @@ def test_control_characters_are_escaped(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["--bogus", "bogus", "configs", "configs bogus", "configs show", "train", "runs --bogus",
+    ["--bogus", "bogus", "configs", "configs bogus", "configs show", "train", "runs --zzz",
      "train --config tiny --max-time 0", "sample --n x", "configs list extra", "runs --runs"],
 )  # fmt: skip
 def test_an_unusable_command_line_is_one_line_and_exit_2(genctl: RunGenctl, line: str) -> None:

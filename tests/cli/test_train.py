@@ -48,7 +48,7 @@ def test_the_run_directory_has_the_files_of_the_contract(finished: tuple[Path, A
     }  # fmt: skip
     assert checkpointed_images(run) == ["384", "480"]  # training.keep is 2
     assert [path.name for path in sorted((run / "samples").iterdir())] == [
-        "000000128.png", "000000256.png", "000000384.png", "000000480.png",
+        "000000000.png", "000000128.png", "000000256.png", "000000384.png", "000000480.png",
     ]  # fmt: skip
 
 

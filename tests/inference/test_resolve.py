@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,7 @@ USAGE = {
     "digits:test[]": "selects none",
     "digits:test[::0]": "selects none",
     "nonsense:test": "not one of",
+    "digist:test[0]": "did you mean 'digits'",
     "folder:test": "not trained on folder",
     "mix:label:1": "two conditions",
     "mix:label:1,label:2,label:3": "two conditions",
@@ -280,3 +282,20 @@ def test_slices_are_those_of_python(
     else:
         with pytest.raises(UsageError, match="selects none"):
             select_indices(words, count, "x")
+
+
+@pytest.mark.parametrize(
+    ("spec", "meant"),
+    [("nois", "noise"), ("labl:7", "label:7"), ("mx:label:1,label:2", "mix:label:1,label:2")],
+)  # fmt: skip
+def test_a_mistyped_condition_comes_with_the_one_that_was_meant(
+    spec: str, meant: str, trained: TrainedModel
+) -> None:
+    with pytest.raises(MissingInput, match=f"no such file; did you mean '{re.escape(meant)}'"):
+        named(trained, spec)
+
+
+@pytest.mark.parametrize("spec", ["noise.png", "img.png", "a:b"])
+def test_a_missing_file_is_no_mistyped_condition(spec: str, trained: TrainedModel) -> None:
+    with pytest.raises(MissingInput, match="No such file or directory"):
+        named(trained, spec)
