@@ -30,6 +30,7 @@ ROOMS = (
     "training",
     "benchmark",
     "reports",
+    "api",
     "cli",
 )
 """The rooms in the order of imports: a room may import from those before it."""
@@ -101,8 +102,8 @@ def test_violations_would_be_found() -> None:
 
 def test_only_rooms_lie_at_the_top() -> None:
     names = {entry.name for entry in PACKAGE.iterdir()} - {"__pycache__"}
-    files = {"__init__.py", "__main__.py", "model.py", "py.typed"}
-    assert names == files | (set(ROOMS) - {"model"})
+    files = {"__init__.py", "__main__.py", "model.py", "api.py", "py.typed"}
+    assert names == files | (set(ROOMS) - {"model", "api"})
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -112,11 +113,12 @@ def test_imports_between_rooms_go_one_way(module: str) -> None:
 
 def test_imports_make_no_cycle() -> None:
     graph = {name: imported(path.read_text()) for name, path in MODULES.items()}
+    graph["genctl"] = set()  # it imports nothing until a name of the Python API is used
     assert find_cycle(graph) == []
 
 
 def test_packages_export_nothing() -> None:
-    for path in PACKAGE.rglob("__init__.py"):
+    for path in set(PACKAGE.rglob("__init__.py")) - {PACKAGE / "__init__.py"}:
         assert imported(path.read_text()) == set(), path
 
 

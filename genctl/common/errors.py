@@ -1,6 +1,8 @@
 """Errors that a user can correct, each class with the exit code that scripts rely on."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -124,3 +126,19 @@ def user_error(error: Exception) -> GenctlError | None:
     if error.errno in DISK_FULL:
         return WriteFailed(f"cannot write {error.filename}: {error.strerror}; make room")
     return MissingInput(f"cannot use {error.filename}: {error.strerror}; check the path")
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Raise what an error in the block means for users, for callers who print nothing.
+
+    Raises:
+        GenctlError: instead of errors of the system, and of a full memory.
+    """
+    try:
+        yield
+    except Exception as error:
+        known = user_error(error)
+        if known is None or known is error:
+            raise
+        raise known from error

@@ -7,6 +7,7 @@ loop, and a second signal ends the process.
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -36,14 +37,20 @@ class Stopped(BaseException):
 class SignalFlags:
     """The signals received since the command began."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, exits: bool = True) -> None:
+        self.exits = exits
         self.stop: int | None = None  # the signal that asked the command to stop
         self.checkpoint = False  # SIGUSR1 asked for a checkpoint
         self._deferred = False
 
     def on_stop(self, number: int, frame: FrameType | None) -> None:
-        """Stop the command, or only set the flag; a second signal ends the process at once."""
+        """Stop the command, or only set the flag; a second signal ends the process at once.
+
+        A program that uses genctl as a library is not ended, but gets a KeyboardInterrupt.
+        """
         if self.stop is not None:
+            if not self.exits:
+                raise KeyboardInterrupt
             os._exit(128 + number)
         self.stop = number
         if not self._deferred:
@@ -67,23 +74,31 @@ _active: list[SignalFlags] = []  # at most one, since signals belong to the proc
 
 
 @contextmanager
-def signal_flags() -> Iterator[SignalFlags]:
+def signal_flags(*, in_library: bool = False) -> Iterator[SignalFlags]:
     """Handle signals while the block runs; a nested block shares the flags of the outer one.
+
+    In a thread that is not the main one signals never arrive, so nothing is handled.
+
+    Args:
+        in_library: whether the process belongs to another program, whose own handlers stay.
 
     Raises:
         Stopped: anywhere in the block, unless it is deferred.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield SignalFlags()
+        return
     if _active:
         yield _active[0]
         return
-    flags = SignalFlags()
+    flags = SignalFlags(exits=not in_library)
     handlers = dict.fromkeys(STOP_SIGNALS, flags.on_stop)
     if hasattr(signal, "SIGUSR1"):
         handlers[signal.SIGUSR1] = flags.on_checkpoint
     previous = {
         number: signal.signal(number, handler)
         for number, handler in handlers.items()
-        if signal.getsignal(number) is not signal.SIG_IGN  # nohup ignores SIGHUP on purpose
+        if _may_handle(number, in_library)
     }
     _active.append(flags)
     try:
@@ -92,6 +107,13 @@ def signal_flags() -> Iterator[SignalFlags]:
         _active.clear()
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _may_handle(number: int, in_library: bool) -> bool:
+    present = signal.getsignal(number)
+    if in_library:
+        return present in (signal.SIG_DFL, signal.default_int_handler)
+    return present is not signal.SIG_IGN  # nohup ignores SIGHUP on purpose
 
 
 def restore_default_handlers() -> None:

@@ -56,6 +56,26 @@ def read_picture(path: Path) -> Image.Image:
         raise BadContent(f"cannot use {path}: damaged picture: {error}; get it again") from None
 
 
+def as_grey_or_rgb(picture: Image.Image, name: str) -> Image.Image:
+    """A picture in memory as ``read_picture`` returns it; ``name`` is what messages call it.
+
+    Raises:
+        BadContent: it is damaged, empty or too large.
+    """
+    if not 0 < picture.width * picture.height <= MAX_PIXELS:
+        raise BadContent(
+            f"cannot use {name}: {picture.width}x{picture.height} pixels, and at most "
+            f"{MAX_PIXELS:,} are allowed; resize it"
+        )
+    try:
+        picture.load()  # it may still be a file
+        return _to_grey_or_rgb(ImageOps.exif_transpose(picture))
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise errors of every kind
+        raise BadContent(f"cannot use {name}: damaged picture: {error}; get it again") from None
+
+
 def _to_grey_or_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         levels = np.nan_to_num(np.asarray(picture, dtype=np.float32))

@@ -40,11 +40,7 @@ def encode(inputs: Sequence[str], trained: TrainedModel, warn: Notify) -> Encode
         UsageError: the model has no image encoder.
         MissingInput, BadContent: an image cannot be read; then nothing is returned.
     """
-    if not isinstance(trained.metadata.config.condition, Image):
-        raise UsageError(
-            f"cannot encode with {trained.path}: it has no image encoder; a config with "
-            "`condition: {kind: image}` trains one, as mnist_cgan does"
-        )
+    require_encoder(trained)
     images: list[ImageCode] = []
     for name in inputs:
         if DATASET.fullmatch(name):
@@ -58,6 +54,19 @@ def encode(inputs: Sequence[str], trained: TrainedModel, warn: Notify) -> Encode
         labels if len(labels) == len(images) else None,
         torch.stack([image.picture for image in images if image.picture is not None]),
     )
+
+
+def require_encoder(trained: TrainedModel) -> None:
+    """Refuse a model that is not conditioned on images.
+
+    Raises:
+        UsageError: it has no image encoder.
+    """
+    if not isinstance(trained.metadata.config.condition, Image):
+        raise UsageError(
+            f"cannot encode with {trained.path}: it has no image encoder; a config with "
+            "`condition: {kind: image}` trains one, as mnist_cgan does"
+        )
 
 
 def _encode_path(name: str, trained: TrainedModel, warn: Notify) -> list[ImageCode]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL.Image import Image as PILImage
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -45,12 +46,21 @@ def resolve(
         MissingInput: a file does not exist.
         BadContent: a file is not a picture, or does not hold codes of this model.
     """
+    require_conditional(specs[0], trained)
+    return [found for spec in specs for found in _resolve(spec, trained, warn, steps)]
+
+
+def require_conditional(spec: str, trained: TrainedModel) -> None:
+    """Refuse the condition ``spec`` for an unconditional model.
+
+    Raises:
+        UsageError: the model is one.
+    """
     if not trained.metadata.config.condition.code_dim:
         raise UsageError(
-            f"--condition {specs[0]}: {trained.path} is an unconditional model; a config with "
+            f"--condition {spec}: {trained.path} is an unconditional model; a config with "
             "`condition: {kind: image}` trains a conditional one, as mnist_cgan does"
         )
-    return [found for spec in specs for found in _resolve(spec, trained, warn, steps)]
 
 
 def every_class(trained: TrainedModel) -> list[ResolvedCondition]:
@@ -71,14 +81,14 @@ def _resolve(
     if spec.startswith("mix:"):
         return [_mix(spec, trained, warn, steps)]
     if DATASET.fullmatch(spec):
-        _require_image_encoder(spec, trained)
+        require_image_encoder(spec, trained)
         return encode_dataset(spec, trained)
     if found := CODES_FILE.fullmatch(spec):
         return _codes_file(spec, as_path(found[1], "--condition"), found[2], trained)
     paths = picture_paths(spec)
     if not paths[0].exists():
         _suggest(spec)
-    _require_image_encoder(str(paths[0]), trained)
+    require_image_encoder(str(paths[0]), trained)
     return encode_pictures(paths, trained, warn)
 
 
@@ -198,17 +208,28 @@ def encode_pictures(
     paths: list[Path], trained: TrainedModel, warn: Notify, label: int | None = None
 ) -> list[ImageCode]:
     """Pictures, preprocessed as the model needs them, with their codes."""
+    return encode_loaded(list(map(str, paths)), map(read_picture, paths), trained, warn, label)
+
+
+def encode_loaded(
+    names: list[str],
+    pictures: Iterable[PILImage],
+    trained: TrainedModel,
+    warn: Notify,
+    label: int | None = None,
+) -> list[ImageCode]:
+    """The same for pictures that are in memory, 8-bit grey or RGB."""
     shape, preprocessing = trained.metadata.config.data.shape, trained.metadata.preprocessing
-    pictures, paths_by_note = [], defaultdict(list)
-    for path in paths:
-        picture, notes = preprocess(read_picture(path), shape, preprocessing)
-        pictures.append(picture)
+    preprocessed, names_by_note = [], defaultdict(list)
+    for name, picture in zip(names, pictures, strict=True):
+        pixels, notes = preprocess(picture, shape, preprocessing)
+        preprocessed.append(pixels)
         for note in notes:
-            paths_by_note[note].append(path)
-    for note, affected in paths_by_note.items():  # one line, however many pictures a folder holds
+            names_by_note[note].append(name)
+    for note, affected in names_by_note.items():  # one line, however many pictures a folder holds
         others = f" and {len(affected) - 1} more" if len(affected) > 1 else ""
         warn(f"{affected[0]}{others}: {note}")
-    return _encode(list(map(str, paths)), torch.stack(pictures), [label] * len(paths), trained)
+    return _encode(names, torch.stack(preprocessed), [label] * len(names), trained)
 
 
 def _encode(
@@ -223,7 +244,12 @@ def _encode(
     ]
 
 
-def _require_image_encoder(spec: str, trained: TrainedModel) -> None:
+def require_image_encoder(spec: str, trained: TrainedModel) -> None:
+    """Refuse the image ``spec`` for a model that is conditioned on labels.
+
+    Raises:
+        UsageError: the model is.
+    """
     if not isinstance(trained.metadata.config.condition, Image):
         raise UsageError(
             f"--condition {spec}: {trained.path} is conditioned on labels; use label:K, or train "

@@ -19,6 +19,8 @@ from genctl.conditions.base import Condition
 from genctl.inference.sampling import BLOCK, fractions, from_blocks, sample_z
 from genctl.networks.layers.normalize import normalize
 
+MIN_SINE = 1e-4  # of an angle that is told from 0 and from a half turn
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ResolvedCondition(ABC):
@@ -123,6 +125,32 @@ class CodeMix(ResolvedCondition):
     def walk_through_z(self, steps: int) -> ResolvedCondition:
         """The mix itself: it moves already."""
         return self
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ZArc(ResolvedCondition):
+    """The codes of another condition, with z on the arc between two given ones in ``steps``."""
+
+    is_walk = True
+
+    condition: ResolvedCondition
+    start: Tensor  # (z_dim,)
+    end: Tensor  # (z_dim,)
+    steps: int
+
+    def codes(self, seed: int, first: int, count: int) -> Tensor:
+        """The codes of the condition."""
+        return self.condition.codes(seed, first, count)
+
+    def z(self, seed: int, first: int, count: int) -> Tensor:
+        """Spherical linear interpolation (Shoemake 1985); a straight line where z are parallel."""
+        fraction = fractions(first, count, self.steps)
+        angle = torch.arccos(torch.cosine_similarity(self.start, self.end, dim=0).clamp(-1, 1))
+        if angle.sin() < MIN_SINE:
+            return torch.lerp(self.start, self.end, fraction)
+        start, end = torch.sin((1 - fraction) * angle), torch.sin(fraction * angle)
+        arc: Tensor = (start * self.start + end * self.end) / angle.sin()
+        return arc
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -68,6 +68,13 @@ class SampleSet:
             if trained.metadata.config.condition.code_dim:
                 what = "every class once per row" if trained.metadata.classes else "noise"
                 info(f"no --condition given: generating {what}")
+        return cls.from_conditions(request, trained, resolved)
+
+    @classmethod
+    def from_conditions(
+        cls, request: SampleRequest, trained: TrainedModel, resolved: list[ResolvedCondition]
+    ) -> SampleSet:
+        """The samples of a request whose conditions are resolved."""
         samples = cls(request, trained, resolved)
         if not request.interpolate:
             return samples
