@@ -61,17 +61,20 @@ def copy(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Copy a preset to a new file; an existing file is never replaced."""
+    """Copy a preset to a new file, with a schema for editors; an existing file stays."""
     with console(json, quiet, debug) as out:
         from genctl.common import files
         from genctl.common.errors import CannotCreate
         from genctl.config import presets
+        from genctl.config.editor_schema import MODELINE, write_schema
 
         text = presets.text(name)
         if file.exists():
             raise CannotCreate(f"cannot write {file}: it exists; choose another name")
-        files.atomic_write(file, text.encode())
-        out.result({"out": str(file)}, str(file))
+        schema_file = write_schema(file.parent)
+        files.atomic_write(file, (MODELINE + text).encode())
+        out.info(f"editors complete and check it by {schema_file}")
+        out.result({"out": str(file), "schema": str(schema_file)}, str(file))
 
 
 @app.command()

@@ -22,6 +22,8 @@ from genctl.data.base import Data
 from genctl.networks.base import Networks
 from genctl.objectives.base import Objective
 
+SCHEMA_TITLE = "Config of genctl"
+
 
 def _default(folder: str, kind: str) -> Any:
     return Field(default_factory=lambda: kinds(folder)[kind]())
@@ -152,7 +154,8 @@ def flatten(values: dict[str, Any]) -> dict[str, Any]:
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a config file, for editors."""
-    return Config.model_json_schema()
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return dialect | Config.model_json_schema() | {"title": SCHEMA_TITLE}
 
 
 def _computed(config: Config) -> dict[str, Any]:

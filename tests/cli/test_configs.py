@@ -35,8 +35,12 @@ def test_copy_writes_a_valid_config_and_never_replaces_a_file(
     genctl: RunGenctl, tmp_path: Path
 ) -> None:
     done = genctl("configs", "copy", "tiny", "mine.yaml", "--json")
-    assert (done.code, done.json) == (0, {"out": "mine.yaml"})
-    assert (tmp_path / "mine.yaml").read_text() == presets.text("tiny")
+    assert (done.code, done.json) == (0, {"out": "mine.yaml", "schema": "genctl.schema.json"})
+    modeline, _, text = (tmp_path / "mine.yaml").read_text().partition("\n")
+    assert modeline == "# yaml-language-server: $schema=genctl.schema.json"
+    assert text == presets.text("tiny")
+    schema = json.loads((tmp_path / "genctl.schema.json").read_text())
+    assert schema == genctl("configs", "schema", "--json").json
     assert genctl("configs", "check", "mine.yaml").code == 0
     (tmp_path / "mine.yaml").write_text("mine")
     again = genctl("configs", "copy", "mnist_gan", "mine.yaml")
@@ -44,6 +48,23 @@ def test_copy_writes_a_valid_config_and_never_replaces_a_file(
     assert again.err == "genctl: error: cannot write mine.yaml: it exists; choose another name\n"
     assert (tmp_path / "mine.yaml").read_text() == "mine"
     assert genctl("configs", "copy", "tiny", "no/folder/x.yaml").code == 73
+
+
+def test_the_schema_beside_a_copy_is_brought_up_to_date_but_nothing_else_replaced(
+    genctl: RunGenctl, tmp_path: Path
+) -> None:
+    beside = tmp_path / "folder" / "genctl.schema.json"
+    beside.parent.mkdir()
+    beside.write_text('{"title": "Config of genctl", "properties": {}}')
+    assert genctl("configs", "copy", "tiny", "folder/one.yaml").code == 0
+    assert json.loads(beside.read_text()) == configs.schema()
+    for other in ("", "[]", '{"title": "something else"}'):
+        beside.write_text(other)
+        done = genctl("configs", "copy", "tiny", "folder/two.yaml")
+        assert done.code == 73
+        assert "folder/genctl.schema.json: it exists and is not a schema of genctl" in done.err
+        assert beside.read_text() == other
+        assert not (tmp_path / "folder" / "two.yaml").exists()
 
 
 def test_check_accepts_a_valid_file(genctl: RunGenctl, tmp_path: Path) -> None:
