@@ -36,7 +36,10 @@ class Answer:
             what = "end" if self.early_end else f"finish within {self.within:g} s"
             return f"{self.run} is not running; it will {what} once it is resumed: {self.resume}"
         if self.early_end is None:
-            return f"asked {self.run} to finish within {self.within:g} s"
+            return (
+                f"asked {self.run} to finish within {self.within:g} s; it plans its end as soon as "
+                "it trains"
+            )
         end = self.early_end
         return f"{self.run} finishes within {end.within:g} s, at {end.end:,} images"
 

@@ -28,6 +28,7 @@ class Finisher:
     def __init__(self, run: Run, reporter: Reporter) -> None:
         self.run, self.reporter = run, reporter
         self.early_end = early_ends.read_early_end(run)
+        self._has_warned = False
         self._next_look = time.monotonic()  # at once: a request may be older than this process
 
     def progress(self, images: int, scheduled: float) -> float:
@@ -45,8 +46,9 @@ class Finisher:
         try:
             request = early_ends.read_request(self.run)
         except BadContent as error:
-            self.reporter.warn(str(error))
-            self._next_look = float("inf")  # one warning is enough
+            if not self._has_warned:
+                self.reporter.warn(str(error))
+            self._has_warned = True
             return None
         return None if request is None else request.within
 

@@ -204,6 +204,16 @@ def test_a_run_of_one_process_may_be_continued_by_two(tmp_path: Path) -> None:
     assert read_result(tmp_path)["images"] == 64
 
 
+def test_all_processes_finish_when_the_run_is_asked_to(tmp_path: Path) -> None:
+    processes = start_ranks(tmp_path, *ENDLESS)
+    wait_for_checkpoint(tmp_path, processes[0])
+    done = run_genctl("finish", "run", "--within", "2", "--wait", "--json", cwd=tmp_path)
+    codes, err = wait_for_all(processes)
+    assert (done.code, codes) == (0, [0, 0]), err
+    assert done.json["stopped_by"] == "finish"
+    assert done.json["images"] == done.json["finish"]["end"]
+
+
 def test_an_error_before_the_first_step_ends_all_processes(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run").write_text("not a folder")
