@@ -57,7 +57,7 @@ EXAMPLES = {
     ),
     "genctl finish": (
         "genctl finish c240",
-        "genctl finish c240 --within 60",
+        "genctl finish c240 --within 30 --wait",
     ),
     "genctl configs": (
         "genctl configs list",

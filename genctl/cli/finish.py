@@ -13,7 +13,7 @@ def finish(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             help="A run directory, or its name in --runs. Default: the run that is running.",
             show_default=False,
         ),
@@ -21,7 +21,7 @@ def finish(
     within: Annotated[
         float,
         typer.Option(
-            "--within", metavar="SECONDS", min=1, max=10**7, help="The time it may still take."
+            "--within", metavar="SECONDS", min=1, max=10**7, help="Time it may still take."
         ),
     ] = 60.0,
     wait: Annotated[
@@ -32,7 +32,7 @@ def finish(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Ask a running run to lower its learning rate to the end now, and to complete.
+    """Ask a running run to end its learning-rate schedule soon, and to complete.
 
     A run that is not running keeps the request, and finishes once it is resumed.
     """
