@@ -1,5 +1,7 @@
 """The entry point: it handles signals before it imports anything that takes long."""
 
+import gc
+import os
 import sys
 
 from genctl.cli.streams import prepare_streams
@@ -8,6 +10,8 @@ from genctl.common.signals import Stopped, restore_default_handlers, signal_flag
 
 def main() -> None:
     """Run one command and exit with its code."""
+    gc.disable()  # until the command has loaded what it needs: importing makes no garbage
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # it asks every installed package
     prepare_streams()
     try:
         with signal_flags() as signals:
@@ -21,3 +25,4 @@ def main() -> None:
         sys.exit(error.exit_code)
     finally:
         restore_default_handlers()
+        gc.enable()
