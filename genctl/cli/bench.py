@@ -25,18 +25,27 @@ def bench(
         ),
     ] = None,
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0.1, help="Approximate time for each comparison.")
+        float,
+        typer.Option(
+            "--seconds", metavar="SECONDS", min=0.1, help="Approximate time for each comparison."
+        ),
     ] = 30.0,
     workers: Annotated[
         int,
-        typer.Option("--workers", min=0, help="Processes that load images for the plain loop."),
+        typer.Option(
+            "--workers", metavar="N", min=0, help="Processes that load images for the plain loop."
+        ),
     ] = 0,
     device: options.Device = "auto",
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Measure training, sampling and start-up, side by side with a plain PyTorch loop."""
+    """Measure the speed of genctl beside that of a plain PyTorch loop.
+
+    Both train the same networks with the same batches in one process. Shows images per second in
+    training and in sampling, and the time that commands take to start.
+    """
     with console(json, quiet, debug) as out:
         with loading():
             from dataclasses import replace

@@ -20,7 +20,10 @@ def card(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Write a model card in Markdown, as the Hugging Face Hub reads it; prints its path."""
+    """Write a model card in Markdown, as the Hugging Face Hub reads it.
+
+    Prints the path of the card.
+    """
     with console(json, quiet, debug) as console_:
         with loading():
             from genctl.reports.card_file import write_card

@@ -11,16 +11,16 @@ from genctl.cli.console import console
 from genctl.cli.doctor import doctor
 from genctl.cli.encode import encode
 from genctl.cli.evaluate import evaluate
-from genctl.cli.examples import add_examples
 from genctl.cli.export import export
 from genctl.cli.film import film
 from genctl.cli.finish import finish
+from genctl.cli.help_pages import CommandGroup, complete_help
 from genctl.cli.report import report
 from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
 from genctl.cli.sample import sample
 from genctl.cli.train import train
-from genctl.cli.usage_errors import COMMAND_LINE_ERROR, CommandGroup, as_usage_error
+from genctl.cli.usage_errors import COMMAND_LINE_ERROR, as_usage_error
 
 app = typer.Typer(
     name="genctl",
@@ -47,7 +47,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(configs.app, name="configs")
-add_examples(app)
+complete_help(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -8,7 +8,7 @@ import typer
 
 from genctl.cli import completion, options
 from genctl.cli.console import console
-from genctl.cli.usage_errors import CommandGroup
+from genctl.cli.help_pages import CommandGroup
 
 app = typer.Typer(
     cls=CommandGroup,

@@ -15,7 +15,10 @@ def doctor(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Show versions, devices, data and judges, and check that the device computes correctly."""
+    """Show versions, devices and data, and check the device.
+
+    The check compares a convolution in the precision of training with one in double precision.
+    """
     with console(json, quiet, debug) as out:
         with loading():
             from genctl.benchmark.doctor import examine

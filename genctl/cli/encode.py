@@ -13,7 +13,7 @@ def encode(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="Images, folders, globs, or a data set such as mnist:test.",
             autocompletion=completion.inputs,
         ),
@@ -37,7 +37,11 @@ def encode(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Turn images into codes; prints the path of the file."""
+    """Turn images into codes.
+
+    For images with labels it shows how well a linear classifier reads these from the codes. Prints
+    the path of the file.
+    """
     with console(json, quiet, debug) as console_:
         with loading():
             import torch

@@ -36,6 +36,7 @@ def evaluate(
         int | None,
         typer.Option(
             "--n",
+            metavar="N",
             min=1,
             help="Number of samples; by default one per test image, at most 10,000.",
         ),
@@ -49,7 +50,13 @@ def evaluate(
     ] = Features.judge,
     seeds: Annotated[
         int,
-        typer.Option("--seeds", min=1, max=1000, help="Number of sampling seeds, for mean ± std."),
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            min=1,
+            max=1000,
+            help="Number of sampling seeds, for mean ± std.",
+        ),
     ] = 3,
     cas: Annotated[
         bool,
@@ -62,7 +69,11 @@ def evaluate(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Measure FID, recall and more, each beside its value for real images; works offline."""
+    """Measure FID, recall and more, beside the values of real images.
+
+    Works offline: the features are those of a small classifier, trained once for each data set.
+    Prints a table.
+    """
     with console(json, quiet, debug) as out:
         with loading():
             from genctl.cli.reporters import open_reporter

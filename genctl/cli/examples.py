@@ -1,7 +1,5 @@
 """Two examples for each command, which its --help ends with; a test parses every one of them."""
 
-import typer
-
 EXAMPLES = {
     "genctl": (
         "genctl train --config digits_cgan --max-time 120",
@@ -85,20 +83,3 @@ EXAMPLES = {
     ),
 }
 """Command lines of at most 76 characters, which a terminal of 80 columns shows unbroken."""
-
-
-def add_examples(app: typer.Typer, path: str = "genctl") -> None:
-    """End the help of ``app``, called ``path`` on a command line, and of its commands with them."""
-    app.info.epilog = _epilog(path)
-    for command in app.registered_commands:
-        name = command.name or getattr(command.callback, "__name__", "").replace("_", "-")
-        command.epilog = _epilog(f"{path} {name}")
-    for group in app.registered_groups:
-        if group.typer_instance is not None:
-            add_examples(group.typer_instance, f"{path} {group.name}")
-
-
-def _epilog(path: str) -> str | None:
-    if path not in EXAMPLES:
-        return None
-    return "\n".join(["[bold]Examples[/bold]", *(f"$ {example}" for example in EXAMPLES[path])])

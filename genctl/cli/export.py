@@ -19,7 +19,10 @@ def export(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Write generator and encoder as ONNX, checked against torch; prints their paths."""
+    """Write generator and encoder as ONNX, checked against torch.
+
+    Prints the paths of the files.
+    """
     with console(json, quiet, debug) as console_:
         with loading():
             from genctl.cli.run_option import load_model

@@ -19,7 +19,10 @@ def film(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Show the samples of a run through its training as an animation; prints its path."""
+    """Animate the samples of a run through its training.
+
+    Prints the path of the animation.
+    """
     with console(json, quiet, debug) as console_:
         with loading():
             from genctl.common import files

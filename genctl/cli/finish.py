@@ -32,9 +32,10 @@ def finish(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Ask a running run to end its learning-rate schedule soon, and to complete.
+    """Ask a running run to complete soon, with a good model.
 
-    A run that is not running keeps the request, and finishes once it is resumed.
+    It brings its learning-rate schedule to the end. A run that is not running keeps the request,
+    and finishes once it is resumed. Prints the run directory.
     """
     with console(json, quiet, debug) as out:
         with loading():

@@ -37,7 +37,7 @@ RunName = Annotated[
 RunArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[RUN]",
+        metavar="RUN",
         help="A run directory, or its name in --runs. Default: the newest with a model.",
         show_default=False,
         autocompletion=completion.runs,

@@ -13,7 +13,7 @@ def report(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN...]",
+            metavar="RUN",
             help="Run directories, or their names in --runs. Default: all in --runs.",
             show_default=False,
             autocompletion=completion.runs,
@@ -37,7 +37,10 @@ def report(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Compare runs on one static HTML page: scores, curves, samples; prints its path."""
+    """Compare runs on one HTML page: scores, curves and samples.
+
+    It says which model to choose, and needs no server and no network. Prints the path of the page.
+    """
     with console(json, quiet, debug) as console_:
         with loading():
             from genctl.common import files

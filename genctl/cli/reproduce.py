@@ -33,7 +33,10 @@ def reproduce(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Generate a picture again from the provenance in its text chunks, and compare."""
+    """Generate a picture again from the metadata inside it.
+
+    It says whether the two are identical. Prints the path of the new picture.
+    """
     with console(json, quiet, debug) as console_:
         with loading():
             from genctl.common import files

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from genctl.inference import writers
 
 
+MAX_IMAGES = 10**12  # far more than any disk holds
+
+
 class Format(StrEnum):
     """The format of the output."""
 
@@ -41,14 +44,16 @@ def sample(
         int,
         typer.Option(
             "--n",
+            metavar="N",
             min=1,
-            max=10**12,
             help="Images per condition; in total if there are no conditions.",
         ),
     ] = 64,
     run: options.RunName = None,
     runs: options.Runs = Path("runs"),
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Random seed.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="SEED", min=0, help="Seed of all random numbers.")
+    ] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PATH", help="The file or folder to write.")
     ] = None,
@@ -79,13 +84,21 @@ def sample(
     device: options.Device = "auto",
     batch_size: Annotated[
         int,
-        typer.Option("--batch-size", min=1, help="Images generated at a time; changes no image."),
+        typer.Option(
+            "--batch-size",
+            metavar="N",
+            min=1,
+            help="Images generated at a time; changes no image.",
+        ),
     ] = 4096,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Generate images, with or without a condition; prints the path of the output."""
+    """Generate images, with or without a condition.
+
+    Prints the path of the picture, the folder or the file.
+    """
     with console(json, quiet, debug) as console_:
         with loading():
             from dataclasses import asdict
@@ -96,9 +109,12 @@ def sample(
             from genctl.common.devices import choose_device
             from genctl.inference import writers
             from genctl.inference.provenance import provenance_of
-            from genctl.inference.samples import SampleRequest, SampleSet
+            from genctl.inference.samples import MAX_SEED, SampleRequest, SampleSet
 
         form = _choose_format(format_, out, interpolate)
+        for option, value, most in (("--n", n, MAX_IMAGES), ("--seed", seed, MAX_SEED)):
+            if value > most:
+                raise UsageError(f"{option} {value}: must be at most {most:,}")
         if not math.isfinite(truncation):
             raise UsageError(f"--truncation {truncation}: must be a finite number, such as 0.7")
 

@@ -42,6 +42,7 @@ def train(
         str | None,
         typer.Option(
             "--name",
+            metavar="NAME",
             help="The name of the run.",
             show_default="the config's name and a hash of its settings",
         ),
@@ -72,9 +73,10 @@ def train(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Train a generator. The same command again resumes an unfinished run.
+    """Train a generator; the same command resumes an unfinished run.
 
     An interrupted run continues from its newest checkpoint; a complete run is left as it is.
+    Prints the run directory.
     """
     with console(json, quiet or IS_WORKER, debug) as out:
         with loading():

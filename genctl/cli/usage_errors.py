@@ -15,7 +15,7 @@ COMMAND_LINE_ERROR: Any = typer.BadParameter.__bases__[0]
 NOT_A_CHOICE = re.compile(r"'(?P<value>.*)' is not one of (?P<choices>.*)\.", re.DOTALL)
 
 
-class CommandGroup(TyperGroup):
+class SuggestingGroup(TyperGroup):
     """Commands; an unknown one is refused with the nearest."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

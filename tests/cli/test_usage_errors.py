@@ -22,7 +22,7 @@ MISTAKES = {
     "sample extra": "genctl sample: got unexpected extra argument(s) (extra); see "
     "`genctl sample --help`",
     "train": "genctl train: missing option '--config'; see `genctl train --help`",
-    "encode": "genctl encode: missing argument 'INPUT...'; see `genctl encode --help`",
+    "encode": "genctl encode: missing argument 'INPUT'; see `genctl encode --help`",
     "configs": "genctl configs: missing command; see `genctl configs --help`",
     "train --config tiny --set training.imges=3": "--set training.imges=3: training.imges: unknown "
     "key; did you mean training.images?",
