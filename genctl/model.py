@@ -99,4 +99,7 @@ class EMA:
                 latest.append(current[name])
             else:  # BatchNorm's count of batches
                 tensor.copy_(current[name])
-        torch._foreach_lerp_(averaged, latest, [weight] * len(averaged))
+        # latest + (averaged - latest) * (1 - weight): `_foreach_lerp_` launches a kernel for each.
+        torch._foreach_sub_(averaged, latest)
+        torch._foreach_mul_(averaged, 1 - weight)
+        torch._foreach_add_(averaged, latest)

@@ -87,14 +87,17 @@ def require_finite(tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def first_non_finite(tensors: dict[str, Tensor]) -> str | None:
-    """The name of the first tensor with an infinite value or a NaN."""
-    for name, tensor in tensors.items():
-        if not tensor.is_floating_point():
-            continue
-        values = tensor.float() if tensor.element_size() == 1 else tensor  # no isfinite for float8
-        if not bool(torch.isfinite(values).all()):
-            return name
-    return None
+    """The name of the first tensor with an infinite value or a NaN; all on the same device."""
+    floats = {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
+    if not floats:
+        return None
+    # There is no isfinite for float8.
+    values = (
+        tensor.float() if tensor.element_size() == 1 else tensor for tensor in floats.values()
+    )
+    # Read all answers at once: each reading makes the CPU wait for a GPU.
+    finite = torch.stack([torch.isfinite(value).all() for value in values]).tolist()
+    return next((name for name, ok in zip(floats, finite, strict=True) if not ok), None)
 
 
 def _content(path: Path) -> tuple[bytes, dict[str, str]]:

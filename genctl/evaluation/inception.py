@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from genctl.common.devices import without_tf32
 from genctl.common.errors import BadContent, Unavailable
 from genctl.data.pixels import convert_channels, to_floats
 
@@ -46,6 +47,7 @@ def inception_extractor(device: torch.device) -> Callable[[Tensor], Tensor]:
     network.to(device).eval().requires_grad_(False)
 
     @torch.inference_mode()
+    @without_tf32()
     def extract(pixels: Tensor) -> Tensor:
         features = []
         for batch in convert_channels(pixels, 3).split(BATCH_SIZE):

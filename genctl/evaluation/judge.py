@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from genctl.common.devices import without_tf32
 from genctl.data.base import Images, Shape
 from genctl.data.pixels import to_floats
 from genctl.evaluation.fid import Gaussian
@@ -70,11 +71,12 @@ class JudgeOutput:
 def classify(network: JudgeNetwork, pixels: Tensor) -> JudgeOutput:
     """Compute features and classes of pixels (N, C, H, W) uint8."""
     features, labels = [], []
-    for batch in pixels.split(BATCH_SIZE):
-        batch_features, logits = network(to_floats(batch.to(network.scale.device)))
-        features.append(batch_features.double().cpu())
-        labels.append(logits.argmax(dim=1).cpu())
-    return JudgeOutput(torch.cat(features), torch.cat(labels))
+    with without_tf32():
+        for batch in pixels.split(BATCH_SIZE):
+            batch_features, logits = network(to_floats(batch.to(network.scale.device)))
+            features.append(batch_features)
+            labels.append(logits.argmax(dim=1))
+    return JudgeOutput(torch.cat(features).cpu().double(), torch.cat(labels).cpu())
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -36,11 +38,15 @@ def train_classifier(images: Images, device: torch.device, on_progress: OnProgre
         network.parameters(), LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.02, fused=True
     )
     steps = max(EPOCHS * len(images), MIN_IMAGES) // BATCH_SIZE
+    order = lru_cache(maxsize=1)(lambda epoch: _order(images, epoch))
     for step in range(steps):
         share = step / steps
         rate = LEARNING_RATE * min((share + 0.001) / 0.1, (1 - share) / 0.9)
         optimizer.param_groups[0]["lr"] = rate
-        batch, labels = _batch(images, step, 0.5 if share > 1 - 1 / EPOCHS else 1.0)
+        epoch, number = divmod(step, max(len(images) // BATCH_SIZE, 1))
+        index = order(epoch)[number * BATCH_SIZE : (number + 1) * BATCH_SIZE]
+        batch = _batch(images, index, step, 0.5 if share > 1 - 1 / EPOCHS else 1.0)
+        labels = images.labels[index]
         with autocast(precision, device):
             _, logits = network(batch)
         loss = cross_entropy(logits.float(), labels, label_smoothing=LABEL_SMOOTHING)
@@ -60,21 +66,21 @@ def accuracy(network: JudgeNetwork, images: Images) -> float:
     return float((predicted == images.labels.cpu()).double().mean())
 
 
-def _batch(images: Images, step: int, strength: float) -> tuple[Tensor, Tensor]:
-    """Batch ``step``, augmented; every epoch has its own order."""
-    epoch, number = divmod(step, max(len(images) // BATCH_SIZE, 1))
+def _order(images: Images, epoch: int) -> Tensor:
+    """The indices of all images in the order of an epoch, on their device."""
     order = torch.randperm(len(images), generator=torch_rng(SEED, "judge", "order", epoch))
-    index = order[number * BATCH_SIZE : (number + 1) * BATCH_SIZE].to(images.device)
+    return order.to(images.device)
+
+
+def _batch(images: Images, index: Tensor, step: int, strength: float) -> Tensor:
+    """The images at ``index``, augmented with the random numbers of ``step``."""
     rng = torch_rng(SEED, "judge", "move", step)
     batch = images.floats(index)
     if images.shape.channels == 3:  # photographs may be mirrored; digits may not
         flip = torch.rand(len(index), 1, 1, 1, generator=rng).to(images.device) < 0.5
         batch = torch.where(flip, batch.flip(3), batch)
     uniform = torch.rand(4, len(batch), generator=rng).T.to(images.device)
-    augmented = random_affine(
-        batch, DEGREES * strength, TRANSLATE * strength, SCALE * strength, uniform
-    )
-    return augmented, images.labels[index]
+    return random_affine(batch, DEGREES * strength, TRANSLATE * strength, SCALE * strength, uniform)
 
 
 def _set_scale(network: JudgeNetwork, images: Images) -> None:

@@ -140,7 +140,7 @@ class RealReference:
     def copies(self, pixels: Tensor) -> float:
         """The share of copies of training images; of stacked images, channel by channel."""
         single = pixels if self.train_images.components is None else split_channels(pixels)
-        return copy_rate(single[:MAX_COMPARED], self.train_images.judge_images.pixels.cpu())
+        return copy_rate(single[:MAX_COMPARED], self.train_images.judge_images.pixels)
 
     def _select(self, split: Split, count: int) -> FeatureSet:
         images = self.train_images if split == "train" else self.test_images

@@ -66,11 +66,12 @@ def copy_rate(pixels: Tensor, training_pixels: Tensor) -> float:
 
     A copy's nearest training image is closer than a third of the distance to the second nearest:
     Yoon et al. 2023, "Diffusion probabilistic models generalize when they fail to memorize".
-    Measured in pixels (uint8), since a feature space would also find images of the same kind.
+    Measured in pixels (uint8), since a feature space would also find images of the same kind;
+    computed where the training images are.
     """
     training = training_pixels.flatten(1).float()
     copied = []
-    for rows in pixels.flatten(1).float().split(CHUNK):
+    for rows in pixels.to(training.device).flatten(1).float().split(CHUNK):
         nearest = torch.cdist(rows, training).topk(2, dim=1, largest=False).indices  # (B, 2)
         # Near zero, cdist's fast distances are mostly rounding errors: compute these two exactly.
         exact = (rows[:, None] - training[nearest]).square().sum(dim=2).sqrt()

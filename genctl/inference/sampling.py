@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from genctl.common.devices import DTYPES, auto_precision, autocast
+from genctl.common.devices import DTYPES, auto_precision, autocast, without_tf32
 from genctl.common.rng import torch_rng
 from genctl.data.pixels import to_uint8
 from genctl.model import Model
@@ -69,7 +69,8 @@ def generate(model: Model, z: Tensor, codes: Tensor) -> Tensor:
 
 def encode(model: Model, inputs: Tensor) -> Tensor:
     """Encoder inputs (N, ...) -> codes (N, code_dim) on the CPU."""
-    return in_fixed_batches(model.encode, model, inputs)
+    with without_tf32():
+        return in_fixed_batches(model.encode, model, inputs)
 
 
 def in_fixed_batches(function: Callable[..., Tensor], model: Model, *inputs: Tensor) -> Tensor:

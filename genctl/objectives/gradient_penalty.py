@@ -20,10 +20,13 @@ def outputs_and_squared_gradients(
     """
     import torch
 
+    from genctl.networks.layers.conv import image_gradients
+
     leaves = [images.detach().float().requires_grad_() for images in batches]
-    outputs = critic(*leaves)
-    scores = torch.stack([output.scores for output in outputs])
-    gradients = torch.autograd.grad(scores.sum(), leaves, create_graph=True)
+    with image_gradients():
+        outputs = critic(*leaves)
+        scores = torch.stack([output.scores for output in outputs])
+        gradients = torch.autograd.grad(scores.sum(), leaves, create_graph=True)
     return [
         (output, gradient.square().sum(dim=(1, 2, 3)))
         for output, gradient in zip(outputs, gradients, strict=True)

@@ -14,7 +14,8 @@ from genctl import __version__
 from genctl.common.devices import device_name
 from genctl.data.base import Images
 
-AFFECTS_BITS = ("genctl", "torch", "device", "device_name", "threads", "processes")
+AFFECTS_BITS = ("genctl", "torch", "device", "device_name", "threads", "processes", "cuda",
+                "cudnn", "deterministic")  # fmt: skip
 """A resumed run is bit-exact only if these are the same as when it began."""
 
 
@@ -24,6 +25,7 @@ def describe(
     data: Images,
     parameters: dict[str, int],
     processes: int = 1,
+    deterministic: bool = False,
 ) -> dict[str, Any]:
     """The content of environment.json.
 
@@ -33,6 +35,7 @@ def describe(
         data: the training images.
         parameters: the number of parameters of each role.
         processes: how many train together.
+        deterministic: ``training.deterministic``; without it a CPU alone repeats its bits.
     """
     return {
         "genctl": __version__,
@@ -44,6 +47,9 @@ def describe(
         "device_name": device_name(device),
         "threads": torch.get_num_threads(),
         "processes": processes,
+        "cuda": torch.version.cuda if device.type == "cuda" else None,
+        "cudnn": torch.backends.cudnn.version() if device.type == "cuda" else None,
+        "deterministic": device.type == "cpu" or deterministic,
         "precision": precision,
         "data": data.digest(),
         "parameters": parameters,

@@ -19,15 +19,17 @@ import torch.distributed as dist
 from torch import Tensor
 
 from genctl.common.devices import choose_device
-from genctl.common.errors import ConfigError, Unavailable, user_error
+from genctl.common.errors import ConfigError, Unavailable, UsageError, user_error
 from genctl.common.signals import Stopped
 
 OptionalTensor = TypeVar("OptionalTensor", Tensor, Tensor | None)
 
 NO_EXIT = -1.0  # in place of an exit code
 
-TIMEOUT = timedelta(days=7)
+CONTROL_TIMEOUT = timedelta(days=7)
 """How long the others wait while rank 0 trains a judge, scores or saves."""
+NCCL_TIMEOUT = timedelta(minutes=10)
+"""How long a GPU waits for the others within a step, before their processes are taken for lost."""
 
 
 @dataclass(frozen=True)
@@ -154,20 +156,32 @@ def process_group(device_name: str) -> Iterator[ProcessGroup]:
     if on_gpu:
         torch.cuda.set_device(device)
     with translate_communication_errors():
-        dist.init_process_group("nccl" if on_gpu else "gloo", timeout=TIMEOUT)
+        if on_gpu:
+            dist.init_process_group("nccl", timeout=NCCL_TIMEOUT)
+        else:
+            dist.init_process_group("gloo", timeout=CONTROL_TIMEOUT)
     try:
-        control = dist.new_group(backend="gloo", timeout=TIMEOUT) if on_gpu else None
+        control = dist.new_group(backend="gloo", timeout=CONTROL_TIMEOUT) if on_gpu else None
         yield ProcessGroup(dist.get_rank(), size, control)  # type: ignore[arg-type]
     finally:
         dist.destroy_process_group()
 
 
 def local_device(device_name: str) -> torch.device:
-    """The device for ``--device``; of several GPUs, the one that belongs to this process."""
+    """The device for ``--device``; of several GPUs, the one that belongs to this process.
+
+    Raises:
+        UsageError: one GPU was named for several processes.
+    """
     device = choose_device(device_name)
-    if device.type == "cuda" and device_name in ("auto", "cuda") and "LOCAL_RANK" in os.environ:
-        return choose_device(f"cuda:{os.environ['LOCAL_RANK']}")
-    return device
+    if device.type != "cuda" or "LOCAL_RANK" not in os.environ:
+        return device
+    if device.index is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            f"--device {device_name}: each process that torchrun starts needs a GPU of its own; "
+            "use --device cuda, and CUDA_VISIBLE_DEVICES to choose among them"
+        )
+    return choose_device(f"cuda:{os.environ['LOCAL_RANK']}")
 
 
 @contextmanager

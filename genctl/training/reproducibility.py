@@ -1,5 +1,9 @@
 """Recording what a run depends on, and noticing when a resumed run cannot be bit-exact."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import torch
 
 from genctl.common.cpu_load import is_overloaded
@@ -9,6 +13,10 @@ from genctl.data.base import Images
 from genctl.evaluation.scorer import Scorer
 from genctl.runs import environment
 from genctl.runs.run import Run
+from genctl.training.engines.choice import FallbackEngine
+
+if TYPE_CHECKING:
+    from genctl.training.trainer import Trainer
 
 
 def record_environment(
@@ -18,16 +26,27 @@ def record_environment(
     images: Images,
     parameters: dict[str, int],
     processes: int,
-    is_resumed: bool,
+    deterministic: bool,
+    before: dict[str, Any],
     reporter: Reporter,
 ) -> None:
     """Write environment.json, with a warning if a resumed run began in another environment.
 
+    Args:
+        run: the run.
+        device: what it computes on.
+        precision: "fp32" or "bf16".
+        images: the training images.
+        parameters: the number of parameters of each role.
+        processes: how many train together.
+        deterministic: ``training.deterministic``.
+        before: environment.json of the part of the run that is resumed, or nothing.
+        reporter: receives the warning.
+
     Raises:
         ConfigError: a resumed run began with other images.
     """
-    now = environment.describe(device, precision, images, parameters, processes)
-    before = run.read_environment() if is_resumed else {}
+    now = environment.describe(device, precision, images, parameters, processes, deterministic)
     if before:
         if before.get("data") != now["data"]:
             raise ConfigError(
@@ -35,7 +54,14 @@ def record_environment(
             )
         changed = environment.changes(before, now)
         now |= {key: before[key] for key in ("judge", "scoring") if key in before}
-        now["bit_exact"] = before.get("bit_exact", True) and not changed
+        now["bit_exact"] = (
+            before.get("bit_exact", True) and not changed and bool(now["deterministic"])
+        )
+        if not now["deterministic"]:
+            reporter.info(
+                f"on {device.type} a resumed run may differ in its last bits; "
+                "training.deterministic: true avoids that"
+            )
         if changed:
             reporter.warn(
                 f"resumed in another environment ({'; '.join(changed)}): the result will not "
@@ -44,6 +70,29 @@ def record_environment(
     if is_overloaded(device):
         reporter.info(
             "this machine is busy: with OMP_NUM_THREADS=1 training may be many times faster"
+        )
+    run.write_environment(now)
+
+
+def prove_engine(run: Run, trainer: Trainer, before: dict[str, Any], reporter: Reporter) -> None:
+    """Check an automatically chosen engine, unless it was checked here before; record the engine.
+
+    Args:
+        run: the run, whose environment.json was written.
+        trainer: about to take its first step.
+        before: environment.json of the part of the run that is resumed, or nothing.
+        reporter: receives a warning if the engine changed.
+    """
+    engine, now = trainer.engine, run.read_environment()
+    was_proven = before.get("engine") == engine.kind and not environment.changes(before, now)
+    if isinstance(engine, FallbackEngine) and not was_proven:
+        engine.prove(trainer.position(progress=0.0))
+    now["engine"] = engine.kind
+    if before.get("engine", engine.kind) != engine.kind:
+        now["bit_exact"] = False
+        reporter.warn(
+            f"resumed with the engine {engine.kind} after {before['engine']}: the result may not "
+            "be bit for bit that of an uninterrupted run"
         )
     run.write_environment(now)
 

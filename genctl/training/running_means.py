@@ -27,21 +27,34 @@ class RunningMeans:
         """Add a vector of values, one for each of ``names``; a name may occur several times."""
         # Apple's GPUs have no float64.
         dtype = torch.float32 if values.device.type == "mps" else torch.float64
-        indices = self._indices(tuple(names), values.device, dtype)
+        rounds = self._indices(tuple(names), values.device, dtype)
         assert self.sums is not None
-        self.sums.index_add_(0, indices, values.detach().to(dtype))
+        exact = values.detach().to(dtype)
+        for positions, indices in rounds:
+            self.sums.index_add_(0, indices, exact[positions])
         self.counts.update(names)
 
     def _find_indices(
         self, names: tuple[str, ...], device: torch.device, dtype: torch.dtype
-    ) -> Tensor:
-        """The indices of the sums of ``names``; sums for new names are appended."""
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Positions in ``names`` and the indices of their sums; sums for new names are appended.
+
+        A name that occurs several times is added in several rounds: on a GPU the order of additions
+        to one sum in one round would be left to chance.
+        """
         new = [name for name in dict.fromkeys(names) if name not in self.names]
         self.names += new
         if self.sums is None:
             self.sums = torch.zeros(0, dtype=dtype, device=device)
         self.sums = torch.cat([self.sums, self.sums.new_zeros(len(new))])
-        return torch.tensor([self.names.index(name) for name in names], device=device)
+        rounds: dict[int, list[tuple[int, int]]] = {}
+        occurrences: Counter[str] = Counter()
+        for position, name in enumerate(names):
+            pair = (position, self.names.index(name))
+            rounds.setdefault(occurrences[name], []).append(pair)
+            occurrences[name] += 1
+        tensors = (torch.tensor(pairs, device=device).unbind(1) for pairs in rounds.values())
+        return [(positions, indices) for positions, indices in tensors]
 
     def require_finite(self) -> None:
         """Refuse to go on once a sum is infinite or NaN.

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from genctl.common.devices import choose_precision, flush_denormals, translate_memory_errors
+from genctl.common.devices import (
+    choose_precision,
+    deterministic_algorithms,
+    flush_denormals,
+    translate_memory_errors,
+)
 from genctl.common.errors import CannotCreate, Diverged, GenctlError, Interrupted, WriteFailed
 from genctl.common.reporting import Reporter
 from genctl.common.signals import SignalFlags, Stopped
@@ -28,7 +33,7 @@ from genctl.training.budget import Budget, end_seconds
 from genctl.training.checkpoint import resume
 from genctl.training.outputs import RunOutputs
 from genctl.training.process_group import ProcessGroup, local_device
-from genctl.training.reproducibility import record_environment, record_scorer
+from genctl.training.reproducibility import prove_engine, record_environment, record_scorer
 from genctl.training.state import State
 from genctl.training.sync_batchnorm import synchronize_batchnorm
 from genctl.training.trainer import Trainer, TrainingServices
@@ -77,7 +82,7 @@ class Session:
         """Train as rank 0, and write a result whatever happens."""
         self.run.result.unlink(missing_ok=True)  # from now on the run is not complete
         try:
-            with translate_memory_errors(), flush_denormals():
+            with translate_memory_errors(), flush_denormals(), self._deterministic():
                 stopped_by = self._train()
         except Stopped as stopped:  # outside the loop, which turns signals into errors itself
             error = stopped.as_error(self._saved())
@@ -100,6 +105,7 @@ class Session:
         self.seconds_before = checkpoint.seconds if checkpoint else 0.0
         saved_precision = checkpoint.precision if checkpoint else None
         precision = saved_precision or choose_precision(config.training.precision, device)
+        environment_before = run.read_environment() if checkpoint else {}
         record_environment(
             run,
             device,
@@ -107,7 +113,8 @@ class Session:
             images,
             state.model.parameter_counts(),
             self.group.size,
-            checkpoint is not None,
+            config.training.deterministic,
+            environment_before,
             self.reporter,
         )
         run.truncate_metrics(state.images)
@@ -134,6 +141,7 @@ class Session:
                 + (f" with {self.group.size} processes" if self.group.size > 1 else "")
                 + (f" from {state.images:,} images" if checkpoint else "")
             )
+            prove_engine(run, trainer, environment_before, self.reporter)
             budget = self._budget(trainer)
             with self.signals.deferred(), _write_failures_only():
                 return trainer.train(budget)
@@ -156,10 +164,17 @@ class Session:
         images, seconds = self.config.training.images, self.request.max_time
         if seconds is None:
             return Budget(images)
-        # What follows the last step is rehearsed once, to know how long it takes.
+        # What follows the last step is rehearsed, to know how long it takes. The first time it is
+        # slow: libraries are loaded, and memory is allocated.
+        trainer.rehearse_end()
         return Budget(images, seconds, reserve=end_seconds(trainer.rehearse_end()))
 
     # -- every process ----------------------------------------------------------------------------
+
+    def _deterministic(self) -> AbstractContextManager[None]:
+        """What ``training.deterministic`` asks for; a CPU is deterministic anyway."""
+        on_cpu = local_device(self.request.device).type == "cpu"
+        return deterministic_algorithms(self.config.training.deterministic and not on_cpu)
 
     def _set_up(self) -> tuple[torch.device, Images, Images, State]:
         """What every process does by itself: device, data, and freshly initialized networks."""
@@ -189,7 +204,7 @@ class Session:
         Raises:
             SystemExit: rank 0 has ended.
         """
-        with translate_memory_errors(), flush_denormals():
+        with translate_memory_errors(), flush_denormals(), self._deterministic():
             device, images, _, state = self._set_up()
             precision = self._start_together(state)
             services = TrainingServices(precision, self.reporter, self.group)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
+from genctl.common.devices import synchronize
 from genctl.common.reporting import Reporter, TrainingProgress
 from genctl.common.signals import SignalFlags, Stopped
 from genctl.config.config import Config
@@ -152,7 +153,7 @@ class Trainer:
             Diverged: a loss is infinite or NaN.
         """
         state = self.state
-        losses = self.engine.run(Position(state.step, state.images, progress))
+        losses = self.engine.run(self.position(progress))
         state.step += 1
         state.images += self.images_per_step
         if self.services.group.is_main:  # the losses are those of all processes
@@ -160,6 +161,10 @@ class Trainer:
             # Reading them makes the CPU wait for a GPU, so that is done now and then only.
             if self.engine.step.device.type == "cpu" or state.step % 50 == 0:
                 state.losses.require_finite()
+
+    def position(self, progress: float) -> Position:
+        """Where the next step starts, at ``progress`` (0 to 1)."""
+        return Position(self.state.step, self.state.images, progress)
 
     def _after_step(self, outputs: RunOutputs) -> None:
         """Log, score, save and obey signals, whatever is due."""
@@ -248,6 +253,7 @@ class Trainer:
     @contextmanager
     def _clock_paused(self) -> Iterator[None]:
         """Leave the block out of the training rate."""
+        synchronize(self.engine.step.device)  # steps that are still queued are training
         started = time.monotonic()
         yield
         seconds = time.monotonic() - started

@@ -16,7 +16,9 @@ from genctl.common.registry import kinds
 from genctl.data.batch_noise import BatchNoise
 from genctl.training.engines.base import Engine
 from genctl.training.engines.choice import FallbackEngine, auto_engine, choose_engine
+from genctl.training.engines.cuda_graph import CudaGraph
 from genctl.training.engines.eager import Eager
+from genctl.training.engines.proof import _positions
 from genctl.training.engines.recorded import CannotRecord, Recorded, Replay
 from genctl.training.process_group import ProcessGroup
 from genctl.training.step import Position, Step, StepLosses
@@ -30,6 +32,8 @@ CHANGING = ("optimizer.warmup_images=100", "optimizer.schedule=cosine", "trainin
 
 class Traced(Recorded):
     """Records a trace of all operations on tensors, and replays it on the same memory."""
+
+    kind = "cuda_graph"
 
     def record(self, compute: Callable[[], StepLosses]) -> tuple[StepLosses, Replay]:
         losses: list[StepLosses] = []
@@ -51,8 +55,10 @@ class Traced(Recorded):
 class CannotBeRecorded(Recorded):
     """Fails like a CUDA graph whose step does something that cannot be recorded."""
 
+    kind = "cuda_graph"
+
     def record(self, compute: Callable[[], StepLosses]) -> tuple[StepLosses, Replay]:
-        raise CannotRecord("training.engine: cuda_graph cannot record this step: reason; use eager")
+        raise CannotRecord("cuda_graph", "reason")
 
 
 class OutOfMemoryEngine(Engine):
@@ -158,7 +164,121 @@ def test_where_recording_fails_the_run_continues_eagerly_with_a_warning() -> Non
     run(fallback, 0, 8)
     assert differing(tensors(eager), tensors(fallback)) == []
     (warning,) = reporter.warnings
-    assert warning.endswith("cannot record this step: reason; continuing eagerly, slower")
+    assert warning.startswith("training.engine: cuda_graph does not work here: reason; continuing")
+
+
+# -- proof ----------------------------------------------------------------------------------------
+
+
+class Frozen(Recorded):
+    """Replays what it recorded, but forgets something: the weights of one role stay as they are."""
+
+    kind = "cuda_graph"
+
+    def __init__(self, step: Step, role: str) -> None:
+        super().__init__(step)
+        self.role = role
+
+    def record(self, compute: Callable[[], StepLosses]) -> tuple[StepLosses, Replay]:
+        weights = [
+            tensor
+            for name, tensor in self.step.state.tensors().items()
+            if name.startswith(self.role)
+        ]
+
+        def replay() -> StepLosses:
+            before = [tensor.clone() for tensor in weights]
+            losses = compute()
+            for tensor, value in zip(weights, before, strict=True):
+                tensor.copy_(value)
+            return losses
+
+        return replay(), replay
+
+
+def test_an_engine_that_computes_as_eager_is_trusted_and_the_state_is_as_before() -> None:
+    config, reporter = tiny("objective.kind=r3gan", *CONDITIONS["image"], *CHANGING), Recorder()
+    engine = FallbackEngine(Traced(build_step(config)), reporter)
+    run(engine, 0, 3)
+    before = {name: tensor.clone() for name, tensor in tensors(engine).items()}
+    engine.prove(Position(3, 3 * engine.step.images, 0.1))
+    assert differing(before, tensors(engine)) == []
+    assert (engine.kind, reporter.warnings) == ("cuda_graph", [])
+    assert isinstance(engine.engine, Traced)
+    assert engine.engine.replays, "nothing was recorded"
+    eager = Eager(build_step(config))
+    run(eager, 0, 9)
+    run(engine, 3, 9)
+    assert differing(tensors(eager), tensors(engine)) == []
+
+
+@pytest.mark.parametrize("role", ["ema", "model.networks.generator", "model.networks.critic"])
+def test_an_engine_that_replays_wrongly_is_not_trusted(role: str) -> None:
+    config, reporter = tiny("objective.kind=relativistic", *CHANGING), Recorder()
+    engine = FallbackEngine(Frozen(build_step(config), role), reporter)
+    engine.prove(Position(0, 0, 0.0))
+    assert engine.kind == "eager"
+    (warning,) = reporter.warnings
+    # A critic that does not learn shows in the generator's weights, which are compared first.
+    shown = role.replace("critic", "generator")
+    assert f"its steps change {shown}.* otherwise than eager steps" in warning
+    eager = Eager(build_step(config))
+    run(eager, 0, 5)
+    run(engine, 0, 5)
+    assert differing(tensors(eager), tensors(engine)) == []
+
+
+def test_an_engine_that_cannot_record_is_found_out_before_training() -> None:
+    engine = FallbackEngine(CannotBeRecorded(build_step(tiny())), reporter := Recorder())
+    before = {name: tensor.clone() for name, tensor in tensors(engine).items()}
+    engine.prove(Position(0, 0, 0.0))
+    assert engine.kind == "eager"
+    assert len(reporter.warnings) == 1
+    assert differing(before, tensors(engine)) == []
+
+
+def test_every_variant_of_a_step_is_tried() -> None:
+    step = build_step(tiny("objective.kind=relativistic", "objective.r1_interval=16"))
+    steps = [position.step for position in _positions(step, Position(5, 160, 0.0))]
+    assert [step for step in steps if step % 16 == 0] == [16, 32, 48, 64, 80, 96]
+    assert [step for step in steps if step % 16] == [5, 6, 7, 8, 9, 10]
+
+
+# -- CUDA graphs, without CUDA ---------------------------------------------------------------------
+
+
+class FakeGraph:
+    """Stands for `torch.cuda.graph`: fails on leaving if the body failed, as torch does."""
+
+    def __init__(self, *args: object, **more: object) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, *more: object) -> None:
+        if kind is not None:
+            raise RuntimeError("CUDA error: operation failed due to a previous error")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("no kernel for this\ndetails"), torch.OutOfMemoryError("no kernel for this")],
+)
+def test_a_failed_recording_names_its_first_cause(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: None)
+    monkeypatch.setattr(torch.cuda, "graph", FakeGraph)
+
+    def compute() -> StepLosses:
+        raise error
+
+    with pytest.raises(CannotRecord) as caught:
+        CudaGraph(build_step(tiny())).record(compute)
+    assert caught.value.reason == "no kernel for this"
 
 
 def test_a_full_memory_is_not_a_reason_to_continue_eagerly() -> None:

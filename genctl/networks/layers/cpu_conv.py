@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import fold, linear, unfold
 
+from genctl.networks.layers import conv
 
-class Conv2d(nn.Conv2d):
+
+class Conv2d(conv.Conv2d):
     """From images to features; faster where the images need a gradient."""
 
     def forward(self, input: Tensor) -> Tensor:

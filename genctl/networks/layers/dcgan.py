@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch.nn.utils.parametrizations import spectral_norm
 
-from genctl.networks.layers import channels_last, cpu_conv
+from genctl.networks.layers import channels_last, conv, cpu_conv
 from genctl.networks.layers.projection import ProjectionHead
 
 
@@ -94,7 +94,7 @@ class Critic(nn.Module):
         ]
         for before, after in pairwise(channels):
             layers += [
-                normalized(nn.Conv2d(before, after, 4, 2, 1)),
+                normalized(conv.Conv2d(before, after, 4, 2, 1)),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
         layers += [
@@ -130,9 +130,9 @@ class StridedEncoder(nn.Sequential):
     def __init__(self, image_channels: int, channels: tuple[int, ...]) -> None:
         layers: list[nn.Module] = []
         for before, after in pairwise((image_channels, *channels)):
-            conv = nn.Conv2d if layers else cpu_conv.Conv2d
+            kind = nn.Conv2d if layers else cpu_conv.Conv2d
             layers += [
-                conv(before, after, 3, 2, 1, bias=False),
+                kind(before, after, 3, 2, 1, bias=False),
                 nn.BatchNorm2d(after),
                 nn.ReLU(inplace=True),
             ]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 
+from genctl.networks.layers.conv import Conv2d
 from genctl.networks.layers.projection import ProjectionHead
 
 SLOPE = 0.2
@@ -20,8 +21,8 @@ class Block(nn.Module):
 
     def __init__(self, channels: int, depth: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.last = nn.Conv2d(channels, channels, 3, padding=1)
+        self.first = Conv2d(channels, channels, 3, padding=1)
+        self.last = Conv2d(channels, channels, 3, padding=1)
         scaled_init(self.first, depth**-0.5)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
@@ -40,9 +41,7 @@ class Resample(nn.Module):
         super().__init__()
         self.upsample = upsample
         self.project = (
-            scaled_init(nn.Conv2d(before, after, 1, bias=False))
-            if before != after
-            else nn.Identity()
+            scaled_init(Conv2d(before, after, 1, bias=False)) if before != after else nn.Identity()
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -88,14 +87,30 @@ class FeatureExtractor(nn.Module):
 
     def __init__(self, image_channels: int, channels: tuple[int, ...], blocks: int) -> None:
         super().__init__()
-        self.first = scaled_init(nn.Conv2d(image_channels, channels[0], 1))
+        self.first = scaled_init(Conv2d(image_channels, channels[0], 1))
         self.body = nn.Sequential(*_stages(channels, blocks, upsample=False))
-        self.last = scaled_init(nn.Conv2d(channels[-1], channels[-1], 4, groups=channels[-1]))
+        self.last = scaled_init(FullDepthwiseConv2d(channels[-1], size=4))
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) -> features (B, channels[-1])."""
         features: Tensor = self.last(leaky_relu(self.body(self.first(images)), SLOPE)).flatten(1)
         return features
+
+
+class FullDepthwiseConv2d(nn.Conv2d):
+    """A depthwise convolution whose kernel is as large as the features, as a product and a sum.
+
+    torch differentiates the gradient of a grouped convolution group by group, in a loop.
+    """
+
+    def __init__(self, channels: int, size: int) -> None:
+        super().__init__(channels, channels, size, groups=channels)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Features (B, C, S, S) -> (B, C, 1, 1)."""
+        sums = (input * self.weight[:, 0]).sum(dim=(2, 3), keepdim=True)
+        assert self.bias is not None
+        return sums + self.bias[:, None, None]
 
 
 class Critic(nn.Module):

@@ -9,6 +9,7 @@ from genctl.common.reporting import Reporter
 from genctl.training.engines.base import Engine
 from genctl.training.engines.cuda_graph import CudaGraph
 from genctl.training.engines.eager import Eager
+from genctl.training.engines.proof import difference_from_eager
 from genctl.training.engines.recorded import CannotRecord
 from genctl.training.step import Position, Step, StepLosses
 
@@ -52,11 +53,34 @@ class FallbackEngine(Engine):
         super().__init__(engine.step)
         self.engine, self.reporter = engine, reporter
 
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """The engine that works."""
+        return self.engine.kind
+
+    def prove(self, position: Position) -> None:
+        """Take some steps from ``position`` on, and undo them: the engine must compute as eager.
+
+        Takes about a second. The state is the same as before.
+        """
+        try:
+            problem = difference_from_eager(self.engine, position)
+        except CannotRecord as error:
+            problem = error.reason
+        if problem:
+            self._continue_eagerly(problem)
+
     def run(self, position: Position) -> StepLosses:
         """Take the step with the engine that works."""
         try:
             return self.engine.run(position)
         except CannotRecord as error:
-            self.reporter.warn(f"{error.args[0].rpartition(';')[0]}; continuing eagerly, slower")
-            self.engine = Eager(self.step)
+            self._continue_eagerly(error.reason)
             return self.engine.run(position)
+
+    def _continue_eagerly(self, reason: str) -> None:
+        self.reporter.warn(
+            f"training.engine: {self.engine.kind} does not work here: {reason}; continuing "
+            "eagerly, which is slower"
+        )
+        self.engine = Eager(self.step)

@@ -15,6 +15,8 @@ from genctl.training.step import Step, StepLosses
 class CudaGraph(Recorded):
     """For CUDA devices."""
 
+    kind = "cuda_graph"
+
     def __init__(self, step: Step) -> None:
         super().__init__(step)
         self.stream = torch.cuda.Stream(step.device)
@@ -26,16 +28,19 @@ class CudaGraph(Recorded):
         try:
             with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
                 losses = compute()
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:
-            reason = str(error).partition("\n")[0]
-            raise CannotRecord(
-                f"training.engine: cuda_graph cannot record this step: {reason}; use eager"
-            ) from None
+        except RuntimeError as error:  # a full memory too: a recording needs more than eager steps
+            reason = str(_first_cause(error)).partition("\n")[0]
+            raise CannotRecord(self.kind, reason) from None
 
         def replay() -> StepLosses:
             graph.replay()
             return losses
 
         return replay(), replay
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """What went wrong in the step: ending a failed recording raises another error on top of it."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error

@@ -7,6 +7,8 @@ from genctl.training.step import Position, StepLosses
 class Eager(Engine):
     """Works on every device, without preparation."""
 
+    kind = "eager"
+
     def run(self, position: Position) -> StepLosses:
         """Compute the step."""
         step = self.step

@@ -16,6 +16,10 @@ from genctl.training.step import Position, Step, StepInputs, StepLosses
 class CannotRecord(Unavailable):
     """The step does something that cannot be recorded here; nothing was computed."""
 
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(f"training.engine: {kind} cannot record this step: {reason}; use eager")
+        self.reason = reason
+
 
 WARMUP_STEPS = 3
 """Eager steps of each variant before it is recorded: buffers and library plans are created at
