@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -58,6 +58,16 @@ def train(
             help="Finish within this time, which includes set-up and all earlier parts of the run.",
         ),
     ] = None,
+    pause_at: Annotated[
+        int | None,
+        typer.Option(
+            "--pause-at",
+            metavar="IMAGES",
+            min=1,
+            help="Pause after so many images; without this option, the run goes on as if it had "
+            "never stopped.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -93,14 +103,19 @@ def train(
             from genctl.training.train import train as train_run
 
         path = runs / (name or default_name(settings, config))
-        request = TrainRequest(settings, path, device, max_time, fresh, STARTED)
+        request = TrainRequest(settings, path, device, max_time, fresh, STARTED, pause_at)
         with open_reporter(out) as reporter:
             result = train_run(request, reporter)
-        out.info(
-            f"{result['status']} after {result['images']:,} images in {result['seconds']:.0f} s; "
-            f"samples: {result['samples']}"
-        )
+        out.info(_what_became(result))
         out.result(result, str(path), required=False)  # result.json holds the same
+
+
+def _what_became(result: dict[str, Any]) -> str:
+    paused = result["stopped_by"] == "pause"
+    text = f"after {result['images']:,} images in {result['seconds']:.0f} s"
+    if paused:
+        return f"paused {text}; without --pause-at, the same command goes on"
+    return f"{result['status']} {text}; samples: {result['samples']}"
 
 
 def _dry_run(settings: Config, device: str, out: Console) -> None:

@@ -27,8 +27,10 @@ def require_genctl_run(run: Run) -> None:
         ) from None
 
 
-def completed_result(run: Run, config: Config, max_time: float | None) -> dict[str, Any] | None:
-    """The result of a complete run, or None. Writes nothing.
+def settled_result(
+    run: Run, config: Config, max_time: float | None, pause_at: int | None = None
+) -> dict[str, Any] | None:
+    """The result of a run that is complete, or paused after enough images; None. Writes nothing.
 
     Raises:
         ConfigError: the run has other settings.
@@ -44,6 +46,8 @@ def completed_result(run: Run, config: Config, max_time: float | None) -> dict[s
         )
         error.result = result
         raise error
+    if pause_at is not None and result.get("stopped_by") == "pause":
+        return result if result.get("images", 0) >= pause_at else None
     if result.get("status") != "complete" or not run.model.exists():
         return None
     enough_images = result.get("images", 0) >= config.training.images

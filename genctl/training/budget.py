@@ -10,6 +10,11 @@ class Budget:
     images: int
     seconds: float | None = None  # for all parts of the run together
     reserve: float = 0.0  # seconds that the last save will take
+    pause_at: int | None = None  # images after which the run pauses, its schedule unfinished
+
+    def is_paused(self, images: int) -> bool:
+        """Whether the run pauses after ``images``."""
+        return self.pause_at is not None and images >= self.pause_at
 
     def seconds_left(self, elapsed: float) -> float:
         """The seconds left after ``elapsed``, those of the last save included."""

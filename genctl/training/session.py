@@ -53,6 +53,7 @@ class TrainRequest:
     max_time: float | None = None  # seconds
     fresh: bool = False
     started: float = field(default_factory=time.monotonic)  # when the process began
+    pause_at: int | None = None  # images
 
 
 class Session:
@@ -91,7 +92,8 @@ class Session:
         except GenctlError as error:
             self._write_failure(error)
             raise
-        result = self._result("complete", stopped_by)
+        status = "interrupted" if stopped_by == "pause" else "complete"
+        result = self._result(status, stopped_by)
         with _write_failures_only():
             self.run.write_result(result)
         return result
@@ -162,12 +164,13 @@ class Session:
 
     def _budget(self, trainer: Trainer) -> Budget:
         images, seconds = self.config.training.images, self.request.max_time
+        pause_at = self.request.pause_at
         if seconds is None:
-            return Budget(images)
+            return Budget(images, pause_at=pause_at)
         # What follows the last step is rehearsed, to know how long it takes. The first time it is
         # slow: libraries are loaded, and memory is allocated.
         trainer.rehearse_end()
-        return Budget(images, seconds, reserve=end_seconds(trainer.rehearse_end()))
+        return Budget(images, seconds, end_seconds(trainer.rehearse_end()), pause_at)
 
     # -- every process ----------------------------------------------------------------------------
 

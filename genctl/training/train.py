@@ -7,7 +7,7 @@ from genctl.common.reporting import Reporter
 from genctl.common.signals import SignalFlags, signal_flags
 from genctl.config import config as configs
 from genctl.runs import early_end
-from genctl.runs.continuation import completed_result, report_new_budget, require_genctl_run
+from genctl.runs.continuation import report_new_budget, require_genctl_run, settled_result
 from genctl.runs.run import Run
 from genctl.training.process_group import ProcessGroup, process_group
 from genctl.training.session import Result, Session, TrainRequest
@@ -50,13 +50,11 @@ def _train(
         choose_device(request.device)  # before anything is created
     run.create()
     # Asked twice: first without the lock, whose files would be a trace in a complete run.
-    if result := completed_result(run, request.config, request.max_time):
-        reporter.info(f"{run} is already complete")
+    if result := _settled(run, request, reporter):
         return result
     with run.locked():
         # Another process may have finished the run in the meantime.
-        if result := completed_result(run, request.config, request.max_time):
-            reporter.info(f"{run} is already complete")
+        if result := _settled(run, request, reporter):
             return result
         if run.exists:
             report_new_budget(run, request.config, reporter)
@@ -65,3 +63,13 @@ def _train(
             run.result.unlink()  # before its budget changes: a complete run is judged by that
         files.atomic_write(run.config, configs.dump(request.config).encode())
         return Session(request, run, signals, group, reporter).run_main()
+
+
+def _settled(run: Run, request: TrainRequest, reporter: Reporter) -> Result | None:
+    """The result of a run with nothing left to do, which is reported."""
+    result = settled_result(run, request.config, request.max_time, request.pause_at)
+    if result and result["status"] == "complete":
+        reporter.info(f"{run} is already complete")
+    elif result:
+        reporter.info(f"{run} is already paused after {result['images']:,} images")
+    return result

@@ -68,7 +68,8 @@ class Trainer:
         """Take steps until the budget is spent or the score has converged.
 
         Returns:
-            What ended the run: ``images``, ``time``, ``patience`` or ``finish``.
+            What ended the run: ``images``, ``time``, ``patience`` or ``finish``; or ``pause``, with
+            a checkpoint, if it is to go on later as if it had never stopped.
 
         Raises:
             Diverged: a loss or a weight is no longer finite; the last checkpoint is good.
@@ -87,7 +88,9 @@ class Trainer:
             self.take_step(progress)
             if outputs is not None:
                 self._after_step(outputs)
-        if outputs is not None:
+        if outputs is not None and self.stopped_by == "pause":
+            self._save_to_resume(outputs)
+        elif outputs is not None:
             self._score(outputs)
             self._save_all(outputs)
         return self.stopped_by
@@ -104,6 +107,8 @@ class Trainer:
             self.stopped_by = "patience"
         elif progress >= 1:
             self.stopped_by = self._what_is_spent()
+        elif self.budget.is_paused(state.images):
+            self.stopped_by = "pause"
         return self.services.group.broadcast(1.0 if self.stopped_by else progress)
 
     def _share(self, outputs: RunOutputs) -> float:
@@ -179,10 +184,14 @@ class Trainer:
             signals.checkpoint = False
             outputs.save_checkpoint()
         if signals.stop is not None:
-            outputs.save_checkpoint()
-            if state.early_stopping.best is None:
-                outputs.save_model()
+            self._save_to_resume(outputs)
             raise Stopped(signals.stop).as_error(f"checkpoint at {state.images:,} images")
+
+    def _save_to_resume(self, outputs: RunOutputs) -> None:
+        """Write a checkpoint and, without scores to choose the best by, the model of now."""
+        outputs.save_checkpoint()
+        if self.state.early_stopping.best is None:
+            outputs.save_model()
 
     def is_due(self, every: int) -> bool:
         """Whether the last step passed a multiple of ``every`` images; never for 0."""
