@@ -30,6 +30,7 @@ ROOMS = (
     "training",
     "benchmark",
     "reports",
+    "sweeps",
     "api",
     "cli",
 )
@@ -140,7 +141,7 @@ def loaded_by(arguments: str, folder: Path) -> set[str]:
     "arguments",
     ["--help", "--version", "train --help", "sample --help", "runs", "configs list",
      "configs show tiny", "configs check tiny", "configs schema --json", "finish nothing",
-     "no such command"],
+     "sweep --config tiny --dry-run",     "no such command"],
 )  # fmt: skip
 def test_a_light_command_loads_nothing_heavy(arguments: str, tmp_path: Path) -> None:
     assert not loaded_by(arguments, tmp_path) & HEAVY

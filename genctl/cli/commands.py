@@ -19,6 +19,7 @@ from genctl.cli.report import report
 from genctl.cli.reproduce import reproduce
 from genctl.cli.runs import runs
 from genctl.cli.sample import sample
+from genctl.cli.sweep import sweep
 from genctl.cli.train import train
 from genctl.cli.usage_errors import COMMAND_LINE_ERROR, as_usage_error
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 for command in (
     train,
+    sweep,
     finish,
     sample,
     encode,

@@ -112,11 +112,21 @@ def _values_of(ctx: typer.Context) -> dict[str, Any]:
     from genctl.config.keys import every_key
 
     try:
-        config = configs.load(ctx.params["config"], ctx.params.get("set_") or [])
-    except (GenctlError, KeyError, TypeError):  # no config yet, or none that is valid
+        source, overrides = ctx.params["config"], ctx.params.get("set_") or []
+        if isinstance(source, list):  # of a sweep, whose first point has the keys of all
+            source, overrides = source[0], _first_values(overrides)
+        config = configs.load(source, overrides)
+    except (GenctlError, LookupError, TypeError):  # no config yet, or none that is valid
         keys = every_key(configs.Config)
         return {key.path: None for key in keys if key.name not in nested_settings(key.settings)}
     return configs.flatten(config.model_dump(mode="json"))
+
+
+def _first_values(options: list[str]) -> list[str]:
+    """``--set`` options of a sweep with the first of their values each."""
+    from genctl.sweeps.axes import parse_axes
+
+    return [f"{axis.key}={axis.values[0]}" for axis in parse_axes(options)]
 
 
 def _as_words(value: Any) -> list[str]:

@@ -29,6 +29,10 @@ EXAMPLES = {
         "genctl runs --sort fid",
         "genctl runs --runs sweeps/gamma --csv",
     ),
+    "genctl sweep": (
+        "genctl sweep --config digits_gan --set objective.gamma=0.1,1 --max-time 60",
+        "genctl sweep --config tiny --search optimizer.learning_rate=1e-4..1e-2",
+    ),
     "genctl export": (
         "genctl export --run c240 --out onnx",
         "genctl export --run runs/c240/model.safetensors --json",

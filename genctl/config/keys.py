@@ -38,6 +38,16 @@ def choices_of(sections: type[Settings], path: str) -> list[str]:
     return list(choices)
 
 
+def is_integer(path: str, sections: type[Settings]) -> bool:
+    """Whether the value at ``path`` must be an integer, in every kind that has that key."""
+    found = [
+        key.settings.model_fields[key.name].annotation
+        for key in every_key(sections)
+        if key.path == path
+    ]
+    return bool(found) and all(_numbers(annotation) == {int} for annotation in found)
+
+
 def _keys_below(path: str, settings: type[Settings]) -> Iterator[Key]:
     nested = nested_settings(settings)
     for name in settings.model_fields:
@@ -54,3 +64,10 @@ def _choices(annotation: Any) -> list[str]:
     for argument in get_args(annotation):
         words += [str(argument)] if isinstance(argument, str | int) else _choices(argument)
     return words
+
+
+def _numbers(annotation: Any) -> set[type]:
+    """The types of numbers in an annotation."""
+    if annotation in (int, float):
+        return {annotation}
+    return set().union(*(_numbers(argument) for argument in get_args(annotation)))

@@ -116,6 +116,16 @@ def test_the_keys_of_the_config_are_offered(complete: Complete) -> None:
     assert complete(*in_vae, "objective.") == ["objective.kind=", "objective.beta="]
 
 
+def test_the_keys_of_the_config_of_a_sweep_are_offered(complete: Complete) -> None:
+    keys = configs.flatten(configs.load("mnist_cgan").model_dump(mode="json"))
+    assert complete("sweep", "--config", "mnist_cgan", "--set", "") == [f"{key}=" for key in keys]
+    kinds_first = ("sweep", "--config", "mnist_cgan", "--set", "objective.kind=vae,hinge")
+    for option in ("--set", "--search"):
+        offered = complete(*kinds_first, option, "objective.")
+        assert offered == ["objective.kind=", "objective.beta="]
+    assert complete("sweep", "--sampler", "q") == ["qmc"]
+
+
 @pytest.mark.parametrize("config", [[], ["--config", "missing"]])
 def test_without_a_valid_config_the_keys_of_every_kind_are_offered(
     complete: Complete, config: list[str]

@@ -64,12 +64,14 @@ def test_help_ends_with_the_examples(genctl: RunGenctl, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "line"), [(path, line) for path, lines in EXAMPLES.items() for line in lines]
 )
-def test_an_example_can_be_run(path: str, line: str) -> None:
+def test_an_example_can_be_run(genctl: RunGenctl, path: str, line: str) -> None:
     command, values = parsed(line)
     assert command == path or path in ("genctl", "genctl configs")
     for config in configs_named(command, values):
         assert presets.exists(config) or config == "my.yaml"
-    if values.get("set_"):
+    if path == "genctl sweep":
+        assert genctl(*line.split()[1:], "--dry-run").code == 0
+    elif values.get("set_"):
         configs.load(values["config"], values["set_"])
 
 

@@ -15,6 +15,7 @@ from tests.support.quick_judges import quick_judges
 LINES = (
     "train --config tiny --name tiny",
     "train --config tiny --dry-run",
+    "sweep --config tiny --set training.batch_size=32,64 --dry-run",
     "finish tiny",
     "sample --n 4 --out samples.png",
     "encode digits:test[0:20] --out codes.npz",

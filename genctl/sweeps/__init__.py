@@ -1,0 +1,1 @@
+"""Many runs: grids, searches, successive halving, and their table and map."""
