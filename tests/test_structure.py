@@ -29,6 +29,7 @@ ROOMS = (
     "evaluation",
     "training",
     "benchmark",
+    "export",
     "reports",
     "sweeps",
     "api",

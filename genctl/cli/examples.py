@@ -35,7 +35,7 @@ EXAMPLES = {
     ),
     "genctl export": (
         "genctl export --run c240 --out onnx",
-        "genctl export --run runs/c240/model.safetensors --json",
+        "genctl export --run c240 --page digits.html",
     ),
     "genctl bench": (
         "genctl bench --config mnist_cgan --seconds 10",

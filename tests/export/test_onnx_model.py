@@ -11,13 +11,14 @@ import pytest
 import torch
 
 from genctl.data.pixels import to_uint8
-from genctl.inference import onnx_export, sampling
+from genctl.export import onnx_model
+from genctl.inference import sampling
 from genctl.runs import model_file
 from tests.conftest import RunGenctl
 from tests.support.models import RESNET, save_model
 
 needs_onnx = pytest.mark.skipif(
-    not all(find_spec(name) for name in onnx_export.REQUIRED_PACKAGES),
+    not all(find_spec(name) for name in onnx_model.REQUIRED_PACKAGES),
     reason="needs `pip install .[onnx]`",
 )
 
@@ -90,7 +91,7 @@ def test_a_network_that_computes_something_else_is_not_written(
 def test_without_the_extra_the_error_says_how_to_install_it(
     genctl: RunGenctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(onnx_export, "find_spec", lambda name: None)
+    monkeypatch.setattr(onnx_model, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     done = genctl("export", "--run", save_model(tmp_path / "model.safetensors"))
     assert (done.code, done.out) == (69, "")
