@@ -120,13 +120,15 @@ def _what_became(result: dict[str, Any]) -> str:
 
 def _dry_run(settings: Config, device: str, out: Console) -> None:
     with loading():
+        from genctl.cli.reporters import open_reporter
         from genctl.common.devices import choose_device
         from genctl.config import config as configs
         from genctl.config.build import build_model
         from genctl.config.loading import load_data
 
     chosen = choose_device(device)
-    data, _ = load_data(settings)
+    with open_reporter(out) as reporter:
+        data, _ = load_data(settings, reporter)
     counts = build_model(settings, len(data.classes)).parameter_counts()
     out.info(f"{len(data):,} images of {data.shape.size}x{data.shape.size}, device {chosen}")
     for role, count in counts.items():

@@ -63,6 +63,22 @@ class BadContent(GenctlError):
     exit_code = 65
 
 
+class BrokenFiles(BadContent):
+    """Several files cannot be used; they are listed."""
+
+    MAX_LISTED = 50
+
+    def __init__(self, message: str, broken: dict[str, str]) -> None:
+        super().__init__(message)
+        self.broken = broken  # why, by name
+
+    def lines(self) -> list[str]:
+        """The message, then one line for each of the first files."""
+        listed = [f"{name}: {why}" for name, why in self.broken.items()][: self.MAX_LISTED]
+        more = len(self.broken) - len(listed)
+        return [str(self), *listed, *([f"and {more:,} more"] if more else [])]
+
+
 class TooNew(BadContent):
     """A file is intact, but was written by a later version of genctl."""
 

@@ -101,6 +101,14 @@ def make_folder(path: Path) -> None:
         ) from None
 
 
+def cache_folder() -> Path:
+    """Where genctl keeps what it could make again: $GENCTL_CACHE, else in the user's cache."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("GENCTL_CACHE")
+    return Path(chosen).expanduser() if chosen else user_cache_path("genctl")
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete the unfinished files that a killed process left in ``folder``."""
     for path in folder.glob(f"{PREFIX}*"):

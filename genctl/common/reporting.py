@@ -34,3 +34,23 @@ class Reporter(Protocol):
 
     def training(self, progress: TrainingProgress) -> None:
         """Report a line of metrics."""
+
+
+class _Silent:
+    """Reports nothing."""
+
+    def info(self, text: str) -> None:
+        """Say nothing."""
+
+    def warn(self, text: str) -> None:
+        """Say nothing."""
+
+    def progress(self, task: str, share: float) -> None:
+        """Say nothing."""
+
+    def training(self, progress: TrainingProgress) -> None:
+        """Say nothing."""
+
+
+SILENT: Reporter = _Silent()
+"""For callers who show no messages."""

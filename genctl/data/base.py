@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +17,8 @@ from genctl.common.settings import Settings
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from genctl.common.reporting import Reporter
 
 Split = Literal["train", "test"]
 
@@ -40,6 +43,10 @@ class Images:
 
     The label is then the number whose digits are the labels of the channels, in their order.
     """
+    captions: tuple[str, ...] = ()
+    """A text about each image, in their order; empty for data without texts."""
+    epoch: Tensor | None = None
+    """The indices (M,) int64 that an epoch visits, some of them more than once; None for all."""
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -84,10 +91,12 @@ class Images:
         return partners
 
     def digest(self) -> str:
-        """SHA-256 of all pixels and labels."""
+        """SHA-256 of all pixels, labels and captions."""
         sha = hashlib.sha256(repr((tuple(self.pixels.shape), self.classes)).encode())
         sha.update(self.pixels.cpu().contiguous().numpy().data)
         sha.update(self.labels.cpu().contiguous().numpy().data)
+        if self.captions:
+            sha.update(json.dumps(self.captions).encode())
         return sha.hexdigest()
 
     @cached_property
@@ -170,3 +179,12 @@ class Data(Settings):
             Unavailable: files are missing and cannot be downloaded.
             BadContent: files are there but damaged.
         """
+
+    def load_splits(self, reporter: Reporter) -> tuple[Images, Images]:
+        """The training images and the test images; ``reporter`` hears what is worth knowing.
+
+        Raises:
+            Unavailable: files are missing and cannot be downloaded.
+            BadContent: files are there but damaged.
+        """
+        return self.load("train"), self.load("test")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from genctl.common.errors import BadContent, MissingInput
+from genctl.common.reporting import SILENT, Reporter
 from genctl.data.base import Data, Images, Root, Split
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from genctl.data.folder_listing import Listing
+    from genctl.data.folder_pixels import Pixels
 
 
 class Folder(Data):
-    """All pictures below a folder; where it has subfolders, each is a class."""
+    """All pictures below a folder, at any depth; where it has subfolders, each is a class."""
 
     kind: Literal["folder"] = "folder"
     root: Root
@@ -24,6 +25,30 @@ class Folder(Data):
     test_fraction: float = Field(default=0.1, ge=0, lt=1)
     """Fraction of the pictures kept for testing, chosen by a hash of their names; unused where
     there are folders `train` and `test`."""
+    labels: str = Field(default="auto", min_length=1)
+    """Where classes and captions come from: `folders`, a class is the first folder below the root;
+    `none`, there are none; a file below the root, `metadata.jsonl` or a CSV file with the columns
+    `file_name` and `label` or `text`. `auto` is such a file where there is one, else `folders`."""
+    resize: Literal["crop", "fit", "pad"] = "crop"
+    """How a picture becomes square: `crop` cuts off its longer side, `fit` squeezes it, `pad` adds
+    ground at both sides."""
+    ground: Literal["auto", "black", "white"] = "auto"
+    """What shows through transparent pictures and around padded ones: the same for all. `auto` is
+    the one that more of them stand out from."""
+    mirror: bool = False
+    """Train on every picture and its mirror image. Wrong for digits, letters, and captions with
+    left and right."""
+    even_classes: bool = False
+    """Show every class equally often, however many pictures it has."""
+    max_broken: float = Field(default=0.01, ge=0, lt=1)
+    """Largest fraction of broken files that is left out; with more, nothing is trained."""
+
+    @field_validator("labels")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        if "\0" in value or Path(value).is_absolute() or ".." in Path(value).parts:
+            raise ValueError("must be auto, folders, none, or the name of a file below data.root")
+        return value
 
     def local_path(self) -> Path | None:
         """The folder, if there is one."""
@@ -31,47 +56,44 @@ class Folder(Data):
         return root if root.is_dir() else None
 
     def load(self, split: Split) -> Images:
-        """All pictures of one split, cropped to a square around the centre and resized."""
-        import torch
+        """All pictures of one split.
 
-        root = Path(self.root).expanduser()
-        if not root.is_dir():
-            raise MissingInput(f"cannot read data.root {root}: not a folder; check the path")
-        split_root = root / split
-        has_splits = (root / "train").is_dir() and (root / "test").is_dir()
-        paths, classes = _list(split_root if has_splits else root)
-        if not has_splits:
-            paths = [path for path in paths if self._split_of(path, root) == split]
-        if not paths:
-            raise BadContent(
-                f"cannot use data.root {root}: it has no {split} pictures; put PNG or JPEG files "
-                "there, in one folder for each class"
-            )
-        pixels = torch.stack([self._read(path) for path in paths])
-        labels = [classes.index(path.parent.name) if classes else 0 for path in paths]
-        return Images(pixels, torch.tensor(labels), classes)
+        Raises:
+            MissingInput: the folder is not there or cannot be read.
+            BadContent: it has no pictures, or too many broken ones.
+        """
+        (images,) = self._load([split], SILENT)
+        return images
 
-    def _split_of(self, path: Path, root: Path) -> Split:
-        """A function of the name alone, so that new pictures move none to the other split."""
-        name = path.relative_to(root).as_posix().encode()
-        share = int.from_bytes(hashlib.sha256(name).digest()[:4]) / 2**32
-        return "test" if share < self.test_fraction else "train"
+    def load_splits(self, reporter: Reporter) -> tuple[Images, Images]:
+        """The pictures to train on and to test on; says what is left out, and why.
 
-    def _read(self, path: Path) -> Tensor:
-        from PIL import Image, ImageOps
+        Raises:
+            MissingInput: the folder is not there or cannot be read.
+            BadContent: it has no pictures, or too many broken ones.
+        """
+        train, test = self._load(("train", "test"), reporter)
+        return train, test
 
-        from genctl.data.pictures import pil_to_tensor, read_picture
+    def _load(self, splits: Sequence[Split], reporter: Reporter) -> list[Images]:
+        from genctl.data.folder_images import require_images, split_images
 
-        square = (self.image_size, self.image_size)
-        picture = read_picture(path)
-        fitted = ImageOps.fit(picture, square, Image.Resampling.LANCZOS)
-        return pil_to_tensor(fitted, self.channels)
+        listing, pixels = self.read(reporter)
+        images = split_images(self, listing, pixels, reporter)
+        for split in splits:
+            require_images(images[split], split, self)
+        return [images[split] for split in splits]
 
+    def read(self, reporter: Reporter) -> tuple[Listing, Pixels]:
+        """Which pictures there are, and their pixels.
 
-def _list(root: Path) -> tuple[list[Path], tuple[str, ...]]:
-    from genctl.data.pictures import SUFFIXES
+        Raises:
+            MissingInput: the folder is not there or cannot be read.
+            BadContent: it has no pictures.
+        """
+        from genctl.data.folder_cache import cached_pixels
+        from genctl.data.folder_listing import list_folder
 
-    classes = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir()))
-    pattern = "*/*" if classes else "*"
-    paths = sorted(path for path in root.glob(pattern) if path.suffix.lower() in SUFFIXES)
-    return paths, classes
+        listing = list_folder(Path(self.root).expanduser(), self.labels)
+        listed = [picture.file for picture in listing.pictures]
+        return listing, cached_pixels(listing.root, listed, self.image_size, self.resize, reporter)

@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
@@ -16,14 +16,37 @@ from genctl.common.errors import BadContent, GenctlError, MissingInput
 if TYPE_CHECKING:  # reports read pictures without torch
     from torch import Tensor
 
+Ground = Literal["black", "white"]
+"""What shows through where a picture is transparent."""
+
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
 BACKGROUND = 64  # grey level between the images of a grid
 MAX_PIXELS = 50_000_000  # more are refused before decoding; a large camera has fewer
 
 
-def read_picture(path: Path) -> Image.Image:
-    """Read a picture as 8-bit grey or RGB, upright; see ``_flatten`` for transparency.
+def read_picture(path: Path, ground: Ground | None = None) -> Image.Image:
+    """Read a picture as 8-bit grey or RGB, upright.
+
+    Args:
+        path: the file.
+        ground: what shows through where it is transparent; by default black or white, whichever
+            its content stands out from.
+
+    Raises:
+        MissingInput: the file is not there or cannot be read.
+        BadContent: it is not a picture of the allowed formats, is damaged, or is too large.
+    """
+    return flatten(open_picture(path), ground)
+
+
+def open_picture(path: Path, least_side: int | None = None) -> Image.Image:
+    """Read a picture as 8-bit grey, RGB or, where it is transparent, RGBA, upright.
+
+    Args:
+        path: the file.
+        least_side: a JPEG may be decoded at a half, quarter or eighth of its size, which is fast,
+            as long as both sides keep this many pixels.
 
     Raises:
         MissingInput: the file is not there or cannot be read.
@@ -42,8 +65,10 @@ def read_picture(path: Path) -> Image.Image:
                         f"cannot use {path}: {picture.width}x{picture.height} pixels are more "
                         f"than {MAX_PIXELS:,}; make it smaller"
                     )
+                if least_side is not None:
+                    picture.draft(None, (least_side, least_side))
                 picture.load()
-                return _to_grey_or_rgb(ImageOps.exif_transpose(picture))
+                return _with_8_bits(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError:
         raise BadContent(f"cannot use {path}: not a picture; give {', '.join(FORMATS)}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -69,29 +94,39 @@ def as_grey_or_rgb(picture: Image.Image, name: str) -> Image.Image:
         )
     try:
         picture.load()  # it may still be a file
-        return _to_grey_or_rgb(ImageOps.exif_transpose(picture))
+        return flatten(_with_8_bits(ImageOps.exif_transpose(picture)))
     except MemoryError:
         raise
     except Exception as error:  # decoders raise errors of every kind
         raise BadContent(f"cannot use {name}: damaged picture: {error}; get it again") from None
 
 
-def _to_grey_or_rgb(picture: Image.Image) -> Image.Image:
+def _with_8_bits(picture: Image.Image) -> Image.Image:
+    """A picture as grey or RGB; as RGBA where any of it is transparent."""
     if picture.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         levels = np.nan_to_num(np.asarray(picture, dtype=np.float32))
         tops = (1, 255, 65535) if picture.mode == "F" else (255, 65535)
         top = next((top for top in tops if levels.max() <= top), 65535)
         return Image.fromarray((levels * (255 / top)).clip(0, 255).round().astype(np.uint8))
     if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
-        picture = _flatten(picture.convert("RGBA"))
+        picture = picture.convert("RGBA")
+        if picture.getchannel("A").getextrema() != (255, 255):
+            return picture
     return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
 
 
-def _flatten(picture: Image.Image) -> Image.Image:
-    """Replace transparency by the colour that the content stands out from: black or white."""
+def flatten(picture: Image.Image, ground: Ground | None = None) -> Image.Image:
+    """Lay an RGBA picture on a ground, by default the one that it stands out from."""
+    if picture.mode != "RGBA":
+        return picture
+    ground = ground or contrasting_ground(picture)
+    return Image.alpha_composite(Image.new("RGBA", picture.size, ground), picture).convert("RGB")
+
+
+def contrasting_ground(picture: Image.Image) -> Ground:
+    """The ground that the content of an RGBA picture stands out from."""
     content = np.asarray(picture.convert("L"))[np.asarray(picture)[..., 3] > 127]
-    background = "black" if content.size and content.mean() > 127 else "white"
-    return Image.alpha_composite(Image.new("RGBA", picture.size, background), picture)
+    return "black" if content.size and content.mean() > 127 else "white"
 
 
 def pil_to_tensor(picture: Image.Image, channels: int) -> Tensor:

@@ -64,7 +64,7 @@ def evaluate_model(
         UsageError: the data has no classes or too few images, or an option does not fit.
         Unavailable, BadContent, MissingInput: data or weights cannot be loaded.
     """
-    train_images, test_images = load_data(trained.metadata.config)
+    train_images, test_images = load_data(trained.metadata.config, reporter)
     _check(trained, options, train_images, test_images)
     extractor = _extractor(options, device)
     judge = load_judge(train_images, test_images, device, reporter)

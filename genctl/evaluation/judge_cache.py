@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,11 +9,10 @@ from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
-from platformdirs import user_cache_path
 
 from genctl.common import tensors
 from genctl.common.errors import BadContent, CannotCreate, MissingInput, UsageError
-from genctl.common.files import make_folder
+from genctl.common.files import cache_folder, make_folder
 from genctl.common.reporting import Reporter
 from genctl.common.weights import load_weights, prefixed, without_prefix
 from genctl.data.base import Images
@@ -72,9 +70,7 @@ def has_judge(train_images: Images) -> bool:
 
 def judge_folder() -> Path:
     """The folder of all judges, which $GENCTL_CACHE moves."""
-    chosen = os.environ.get("GENCTL_CACHE")
-    root = Path(chosen).expanduser() if chosen else user_cache_path("genctl")
-    return root / "judges"
+    return cache_folder() / "judges"
 
 
 def _judge_path(data_digest: str) -> Path:

@@ -69,7 +69,9 @@ class Batches:
 
     def index(self, number: int) -> Tensor:
         """The indices (B,) of the images in batch ``number``; on the CPU."""
-        first, count = number * self.batch_size, len(self.images)
+        epoch_images = self.images.epoch
+        count = len(self.images) if epoch_images is None else len(epoch_images)
+        first = number * self.batch_size
         last = first + self.batch_size
         parts = [
             self._order(epoch)[max(first - epoch * count, 0) : min(last - epoch * count, count)]
@@ -78,4 +80,7 @@ class Batches:
         return torch.cat(parts)[self.rows]
 
     def _shuffle(self, epoch: int) -> Tensor:
-        return torch.randperm(len(self.images), generator=torch_rng(self.seed, "order", epoch))
+        rng, visited = torch_rng(self.seed, "order", epoch), self.images.epoch
+        if visited is None:
+            return torch.randperm(len(self.images), generator=rng)
+        return visited[torch.randperm(len(visited), generator=rng)]

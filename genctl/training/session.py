@@ -182,7 +182,7 @@ class Session:
     def _set_up(self) -> tuple[torch.device, Images, Images, State]:
         """What every process does by itself: device, data, and freshly initialized networks."""
         device = local_device(self.request.device)
-        images, test_images = load_data(self.config)
+        images, test_images = load_data(self.config, self.reporter)
         model = to_device(build_model(self.config, len(images.classes)), device)
         return device, images, test_images, State(self.config.optimizer, model)
 

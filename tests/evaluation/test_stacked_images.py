@@ -154,7 +154,7 @@ def scores_of(
 ) -> dict[str, Any]:
     """The scores of a model of stacked embedded digits."""
     data = stacks("train", 3000), stacks("test", 2500)
-    monkeypatch.setattr(evaluate, "load_data", lambda config: data)
+    monkeypatch.setattr(evaluate, "load_data", lambda config, reporter: data)
     trained = model_file.read(run / "model.safetensors", CPU)
     config = trained.metadata.config.model_copy(update={"condition": model.condition})
     metadata = replace(trained.metadata, config=config, classes=MODES)
