@@ -76,12 +76,20 @@ class Folder(Data):
         return train, test
 
     def _load(self, splits: Sequence[Split], reporter: Reporter) -> list[Images]:
-        from genctl.data.folder_images import require_images, split_images
+        from genctl.data.folder_images import ImageOptions, require_images, split_images
 
         listing, pixels = self.read(reporter)
-        images = split_images(self, listing, pixels, reporter)
+        options = ImageOptions(
+            self.channels,
+            self.ground,
+            self.test_fraction,
+            self.mirror,
+            self.even_classes,
+            self.max_broken,
+        )
+        images = split_images(options, listing, pixels, reporter)
         for split in splits:
-            require_images(images[split], split, self)
+            require_images(images[split], split, self.root, self.test_fraction)
         return [images[split] for split in splits]
 
     def read(self, reporter: Reporter) -> tuple[Listing, Pixels]:

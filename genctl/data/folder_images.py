@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -16,25 +17,37 @@ from genctl.data.folder_pixels import Pixels, compose
 
 if TYPE_CHECKING:
     from genctl.common.reporting import Reporter
-    from genctl.data.folder import Folder
+    from genctl.data.pictures import Ground
 
 UNEVEN = 10  # times as many pictures in the largest class as in the smallest are worth a warning
 MIN_PICTURES = 2
 
 
+@dataclass(frozen=True)
+class ImageOptions:
+    """The settings of ``Folder`` with the same names."""
+
+    channels: int
+    ground: Ground | Literal["auto"]
+    test_fraction: float
+    mirror: bool
+    even_classes: bool
+    max_broken: float
+
+
 def split_images(
-    settings: Folder, listing: Listing, pixels: Pixels, reporter: Reporter
+    options: ImageOptions, listing: Listing, pixels: Pixels, reporter: Reporter
 ) -> dict[Split, Images]:
     """The images to train on and to test on; there may be none.
 
     Raises:
         BadContent: too many files are broken.
     """
-    _refuse_broken(settings, listing, pixels)
+    _refuse_broken(options, listing, pixels)
     used = [listing.pictures[number] for number in pixels.index]
-    is_test = _is_test(used, settings.test_fraction)
-    _report(settings, listing, used, pixels, reporter)
-    composed = torch.from_numpy(compose(pixels, settings.channels, settings.ground))
+    is_test = _is_test(used, options.test_fraction)
+    _report(options, listing, used, pixels, reporter)
+    composed = torch.from_numpy(compose(pixels, options.channels, options.ground))
     label_of = {name: label for label, name in enumerate(listing.classes)}
     labels = torch.tensor([label_of[one.label] if one.label is not None else 0 for one in used])
 
@@ -47,8 +60,8 @@ def split_images(
             captions *= 2
         return Images(part, own, listing.classes, captions=tuple(captions))
 
-    train = images(np.flatnonzero(~is_test), settings.mirror)
-    if settings.even_classes and listing.classes:
+    train = images(np.flatnonzero(~is_test), options.mirror)
+    if options.even_classes and listing.classes:
         train = Images(
             train.pixels,
             train.labels,
@@ -91,7 +104,7 @@ def _share(name: str) -> float:
     return int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:4]) / 2**32
 
 
-def require_images(images: Images, split: Split, settings: Folder) -> None:
+def require_images(images: Images, split: Split, root: str, test_fraction: float) -> None:
     """Refuse a split without pictures.
 
     Raises:
@@ -99,30 +112,30 @@ def require_images(images: Images, split: Split, settings: Folder) -> None:
     """
     if len(images):
         return
-    what = f"cannot use data.root {settings.root}: it has no {split} pictures"
-    if split == "test" and not settings.test_fraction:
+    what = f"cannot use data.root {root}: it has no {split} pictures"
+    if split == "test" and not test_fraction:
         raise BadContent(f"{what}; set data.test_fraction to more than 0")
     raise BadContent(f"{what}; at least {MIN_PICTURES} are needed, one of them to test on")
 
 
-def _refuse_broken(settings: Folder, listing: Listing, pixels: Pixels) -> None:
+def _refuse_broken(options: ImageOptions, listing: Listing, pixels: Pixels) -> None:
     """Refuse a folder with too many broken files.
 
     Raises:
         BrokenFiles: listing them.
     """
     broken, count = pixels.broken, len(listing.pictures)
-    if len(broken) <= settings.max_broken * count:
+    if len(broken) <= options.max_broken * count:
         return
     raise BrokenFiles(
         f"cannot use data.root {listing.root}: {len(broken):,} of {count:,} pictures are broken, "
-        f"and data.max_broken allows {settings.max_broken:.0%}; delete them, or allow more",
+        f"and data.max_broken allows {options.max_broken:.0%}; delete them, or allow more",
         broken,
     )
 
 
 def _report(
-    settings: Folder, listing: Listing, used: list[Listed], pixels: Pixels, reporter: Reporter
+    options: ImageOptions, listing: Listing, used: list[Listed], pixels: Pixels, reporter: Reporter
 ) -> None:
     """Say what is left out, and what makes training hard."""
     if listing.notes:
@@ -134,7 +147,7 @@ def _report(
     for one in used:
         if one.label is not None:
             counts[one.label] += 1
-    if counts and not settings.even_classes:
+    if counts and not options.even_classes:
         least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         if counts[most] > UNEVEN * counts[least]:
             reporter.warn(
