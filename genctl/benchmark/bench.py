@@ -12,6 +12,7 @@ import torch
 
 from genctl.benchmark.compare import compare
 from genctl.benchmark.genctl_loop import GenctlLoop
+from genctl.benchmark.images import CLASSES, training_images
 from genctl.benchmark.plain_loop import PlainLoop, with_torch_layers
 from genctl.benchmark.sampling import genctl_samples, plain_samples
 from genctl.benchmark.startup import start_times
@@ -20,15 +21,12 @@ from genctl.common.reporting import Reporter
 from genctl.config import config as configs
 from genctl.config.build import build_model
 from genctl.config.config import Config
-from genctl.data.base import Images
 from genctl.data.preprocess import Preprocessing
 from genctl.model import INFERENCE_ROLES
 from genctl.networks.layers.normalize import normalize
 from genctl.runs import model_file
 from genctl.training.engines.choice import auto_engine
 
-CLASSES = tuple("0123456789")  # of random images and untrained models
-NUM_RANDOM_IMAGES = 10_000  # in place of a data set that is not on this machine
 NUM_SAMPLES = 10_000  # generated at a time
 NUM_STARTS = 5  # of each command
 
@@ -76,7 +74,7 @@ class _Measurements:
 
     def training(self, source: str, config: Config) -> dict[str, Any]:
         """Training images per second, genctl beside the plain loop."""
-        images, data = _training_images(config)
+        images, data = training_images(config)
         precision = choose_precision(config.training.precision, self.device)
         engine = config.training.engine
         loop = GenctlLoop(config, images, self.device, precision, self.reporter)
@@ -96,6 +94,7 @@ class _Measurements:
             "batch_size": config.training.batch_size,
             "precision": precision,
             "engine": auto_engine(self.device)[0] if engine == "auto" else engine,
+            "threads": loop.threads.number,
             "images_per_second": {name: comparison.rate(name) for name in ("genctl", "plain")},
             "speedup": comparison.speedup("genctl", "plain"),
         }
@@ -132,17 +131,6 @@ class _Measurements:
         }
         report = partial(self.reporter.progress, "starting commands")
         return start_times(commands, self.folder, NUM_STARTS, report)
-
-
-def _training_images(config: Config) -> tuple[Images, str]:
-    """The training images if they are on this machine, else random ones; and their name."""
-    if config.data.local_path() is not None:
-        return config.data.load("train"), config.data.kind
-    shape, rng = config.data.shape, torch.Generator().manual_seed(0)
-    size = (NUM_RANDOM_IMAGES, shape.channels, shape.size, shape.size)
-    pixels = torch.randint(256, size, generator=rng, dtype=torch.uint8)
-    labels = torch.arange(NUM_RANDOM_IMAGES) % len(CLASSES)
-    return Images(pixels, labels, CLASSES), "random images"
 
 
 def _write_untrained_model(config: Config, folder: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
@@ -11,22 +12,35 @@ from typing import Any, cast
 import torch
 
 from genctl import __version__
+from genctl.benchmark.images import random_images
 from genctl.common import tensors
 from genctl.common.cpu_load import is_overloaded
 from genctl.common.devices import (
     MAX_RELATIVE_ERROR,
     auto_training_precision,
+    choose_precision,
     device_name,
+    flush_denormals,
     relative_error,
 )
 from genctl.common.errors import GenctlError
 from genctl.common.registry import kinds
+from genctl.config import config as configs
+from genctl.config.build import build_model
 from genctl.data.base import Data
 from genctl.evaluation.judge_cache import judge_folder
+from genctl.model import to_device
 from genctl.training.engines.choice import auto_engine
+from genctl.training.state import State
+from genctl.training.step import Position, Step
+from genctl.training.threads import ThreadChoice, known_threads, measure_threads
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "pydantic", "safetensors", "scikit-learn",
             "tensorboard", "onnx", "onnxruntime")  # fmt: skip
+
+
+TYPICAL = "mnist_cgan"
+"""The preset whose training step tells how many threads are fastest."""
 
 
 def examine(device: torch.device) -> dict[str, Any]:
@@ -34,8 +48,9 @@ def examine(device: torch.device) -> dict[str, Any]:
 
     Returns:
         The JSON of ``genctl doctor``: versions (null: not installed), platform, cores, threads,
-        busy (other processes use the cores), device (the chosen one), devices, data (the folder of
-        each data set, or null), judges, problems (why the chosen device cannot be used).
+        training_threads (what ``auto`` means: number, reason, rates), busy (other processes use the
+        cores), device (the chosen one), devices, data (the folder of each data set, or null),
+        judges, problems (why the chosen device cannot be used).
     """
     device = torch.empty(0, device=device).device  # "cuda" becomes "cuda:0"
     devices = [_describe(one) for one in _devices()]
@@ -52,6 +67,7 @@ def examine(device: torch.device) -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "threads": torch.get_num_threads(),
+        "training_threads": asdict(_training_threads()),
         "busy": is_overloaded(device),
         "device": chosen["device"],
         "devices": devices,
@@ -59,6 +75,19 @@ def examine(device: torch.device) -> dict[str, Any]:
         "judges": _judges(),
         "problems": problems,
     }
+
+
+def _training_threads() -> ThreadChoice:
+    """What ``training.threads: auto`` means on the CPU for a run of ``TYPICAL``."""
+    device = torch.device("cpu")
+    if known := known_threads("auto", device):
+        return known
+    config = configs.load(TYPICAL)
+    images, precision = random_images(config), choose_precision("auto", device)
+    model = to_device(build_model(config, len(images.classes)), device)
+    with flush_denormals():
+        step = Step(config, State(config.optimizer, model), images, precision)
+        return measure_threads(step, Position(step=0, images=0, progress=0.0))
 
 
 def _devices() -> list[torch.device]:

@@ -73,7 +73,7 @@ def _print(result: dict[str, Any]) -> None:
         f"{result['device_name']}, threads: {result['threads']}, torch {result['torch']}",
         *(
             f"{entry['config']}: {entry['data']}, batch size {entry['batch_size']}, "
-            f"{entry['precision']}, engine {entry['engine']}"
+            f"{entry['precision']}, engine {entry['engine']}, threads: {entry['threads']}"
             for entry in result["training"]
         ),
     ]

@@ -46,6 +46,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"not installed: {', '.join(missing)}"
     busy = "; other processes are using the cores" if found["busy"] else ""
     yield f"{found['platform']}: {found['cores']} cores, {found['threads']} threads{busy}"
+    threads = found["training_threads"]
+    yield f"training.threads: auto is {threads['number']} on a CPU ({threads['reason']})"
     for entry in found["devices"]:
         chosen = " (chosen)" if entry["device"] == found["device"] else ""
         yield f"device {entry['device']}{chosen}: {entry['name']}"

@@ -83,6 +83,16 @@ def flush_denormals() -> Iterator[None]:
 
 
 @contextmanager
+def restored_threads() -> Iterator[None]:
+    """Afterwards, torch computes with as many threads as before the block."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
 def without_tf32() -> Iterator[None]:
     """Compute convolutions of float32 in float32, so that scores do not depend on the device."""
     allowed = torch.backends.cudnn.allow_tf32
@@ -165,7 +175,8 @@ def bf16_speedup(device: torch.device) -> float:
         for tensor in _random_convolution(batch_size=64)
     )
     times: dict[str, list[float]] = {precision: [] for precision in DTYPES}
-    with _one_thread():
+    with restored_threads():
+        torch.set_num_threads(1)
         for _ in range(8):
             for precision, seconds in times.items():
                 synchronize(device)
@@ -214,13 +225,3 @@ def _supports_bf16(device: torch.device) -> bool:
     if device.type == "cpu":
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return False
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

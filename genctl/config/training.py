@@ -27,6 +27,9 @@ class TrainingSettings(Settings):
     engine: Annotated[Literal["auto", "eager", "cuda_graph"], Bookkeeping()] = "auto"
     """`eager` executes one operation after the other, `cuda_graph` records a step once and replays
     it. Both compute the same; `auto` is `cuda_graph` on a CUDA device, else `eager`."""
+    threads: Annotated[PositiveInt | Literal["auto"], Bookkeeping()] = "auto"
+    """Threads that compute a step on a CPU. `auto` measures at the start of a run how many are
+    fastest, and keeps to that when it is resumed; `OMP_NUM_THREADS` comes before it."""
     deterministic: Annotated[bool, Bookkeeping()] = False
     """On a GPU, use only algorithms that compute the same bits every time, so that a resumed run
     ends with the bits of an uninterrupted one. On a CPU that is always so."""

@@ -14,6 +14,7 @@ from genctl.evaluation.scorer import Scorer
 from genctl.runs import environment
 from genctl.runs.run import Run
 from genctl.training.engines.choice import FallbackEngine
+from genctl.training.threads import ThreadChoice
 
 if TYPE_CHECKING:
     from genctl.training.trainer import Trainer
@@ -27,6 +28,7 @@ def record_environment(
     parameters: dict[str, int],
     processes: int,
     deterministic: bool,
+    threads: ThreadChoice,
     before: dict[str, Any],
     reporter: Reporter,
 ) -> None:
@@ -40,6 +42,7 @@ def record_environment(
         parameters: the number of parameters of each role.
         processes: how many train together.
         deterministic: ``training.deterministic``.
+        threads: with how many it computes, and why.
         before: environment.json of the part of the run that is resumed, or nothing.
         reporter: receives the warning.
 
@@ -53,7 +56,7 @@ def record_environment(
                 [f"{run}: its images are not those it began with; use --fresh, or restore them"]
             )
         changed = environment.changes(before, now)
-        now |= {key: before[key] for key in ("judge", "scoring") if key in before}
+        now |= {key: before[key] for key in ("judge", "scoring", "thread_rates") if key in before}
         now["bit_exact"] = (
             before.get("bit_exact", True) and not changed and bool(now["deterministic"])
         )
@@ -67,9 +70,12 @@ def record_environment(
                 f"resumed in another environment ({'; '.join(changed)}): the result will not "
                 "be bit for bit that of an uninterrupted run"
             )
-    if is_overloaded(device):
+    if threads.rates:
+        now["thread_rates"] = {str(number): rate for number, rate in threads.rates.items()}
+    elif is_overloaded(device):
         reporter.info(
-            "this machine is busy: with OMP_NUM_THREADS=1 training may be many times faster"
+            f"this machine is busy, and the run uses {threads}: with training.threads: 1 it may be "
+            "many times faster, but end with other bits"
         )
     run.write_environment(now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from genctl.common.devices import (
     choose_precision,
     deterministic_algorithms,
     flush_denormals,
+    restored_threads,
     translate_memory_errors,
 )
 from genctl.common.errors import CannotCreate, Diverged, GenctlError, Interrupted, WriteFailed
@@ -35,7 +36,9 @@ from genctl.training.outputs import RunOutputs
 from genctl.training.process_group import ProcessGroup, local_device
 from genctl.training.reproducibility import prove_engine, record_environment, record_scorer
 from genctl.training.state import State
+from genctl.training.step import Position, Step
 from genctl.training.sync_batchnorm import synchronize_batchnorm
+from genctl.training.threads import known_threads, measure_threads
 from genctl.training.trainer import Trainer, TrainingServices
 
 Result = dict[str, Any]
@@ -83,7 +86,7 @@ class Session:
         """Train as rank 0, and write a result whatever happens."""
         self.run.result.unlink(missing_ok=True)  # from now on the run is not complete
         try:
-            with translate_memory_errors(), flush_denormals(), self._deterministic():
+            with self._computing():
                 stopped_by = self._train()
         except Stopped as stopped:  # outside the loop, which turns signals into errors itself
             error = stopped.as_error(self._saved())
@@ -108,6 +111,12 @@ class Session:
         saved_precision = checkpoint.precision if checkpoint else None
         precision = saved_precision or choose_precision(config.training.precision, device)
         environment_before = run.read_environment() if checkpoint else {}
+        threads = known_threads(
+            config.training.threads, device, self.group.size, environment_before
+        ) or measure_threads(
+            Step(config, state, images, precision), Position(state.step, state.images, 0.0)
+        )
+        torch.set_num_threads(threads.number)
         record_environment(
             run,
             device,
@@ -116,6 +125,7 @@ class Session:
             state.model.parameter_counts(),
             self.group.size,
             config.training.deterministic,
+            threads,
             environment_before,
             self.reporter,
         )
@@ -140,7 +150,8 @@ class Session:
             self.trainer = trainer = Trainer(config, state, images, services)
             self.reporter.info(
                 f"{'resuming' if checkpoint else 'training'} {run} on {device} in {precision}"
-                + (f" with {self.group.size} processes" if self.group.size > 1 else "")
+                + (f" with {threads}" if device.type == "cpu" else "")
+                + (f" and {self.group.size} processes" if self.group.size > 1 else "")
                 + (f" from {state.images:,} images" if checkpoint else "")
             )
             prove_engine(run, trainer, environment_before, self.reporter)
@@ -174,10 +185,19 @@ class Session:
 
     # -- every process ----------------------------------------------------------------------------
 
-    def _deterministic(self) -> AbstractContextManager[None]:
-        """What ``training.deterministic`` asks for; a CPU is deterministic anyway."""
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """How torch computes inside the block, as the config asks for it."""
+        # A CPU is deterministic anyway.
         on_cpu = local_device(self.request.device).type == "cpu"
-        return deterministic_algorithms(self.config.training.deterministic and not on_cpu)
+        deterministic = self.config.training.deterministic and not on_cpu
+        with (
+            translate_memory_errors(),
+            flush_denormals(),
+            restored_threads(),
+            deterministic_algorithms(deterministic),
+        ):
+            yield
 
     def _set_up(self) -> tuple[torch.device, Images, Images, State]:
         """What every process does by itself: device, data, and freshly initialized networks."""
@@ -207,8 +227,11 @@ class Session:
         Raises:
             SystemExit: rank 0 has ended.
         """
-        with translate_memory_errors(), flush_denormals(), self._deterministic():
+        with self._computing():
             device, images, _, state = self._set_up()
+            threads = known_threads(self.config.training.threads, device, self.group.size)
+            if threads is not None:
+                torch.set_num_threads(threads.number)
             precision = self._start_together(state)
             services = TrainingServices(precision, self.reporter, self.group)
             trainer = Trainer(self.config, state, images.to(device), services)

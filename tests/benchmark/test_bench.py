@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from genctl.benchmark import bench as bench_module
+from genctl.benchmark import images as images_module
 from genctl.benchmark import startup
 from genctl.benchmark.compare import compare
 from genctl.benchmark.genctl_loop import GenctlLoop
@@ -129,7 +130,7 @@ def test_bench_measures_training_sampling_and_start_up(
     genctl: RunGenctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench_module, "NUM_SAMPLES", 100)
-    monkeypatch.setattr(bench_module, "NUM_RANDOM_IMAGES", 200)
+    monkeypatch.setattr(images_module, "NUM_RANDOM_IMAGES", 200)
     monkeypatch.setattr(bench_module, "NUM_STARTS", 1)
     monkeypatch.setattr(startup, "IMPORT_TORCH", ["-c", "pass"])
     monkeypatch.setenv("GENCTL_DATA", str(tmp_path / "empty"))
@@ -142,6 +143,7 @@ def test_bench_measures_training_sampling_and_start_up(
     found = done.json
     assert [entry["data"] for entry in found["training"]] == ["digits", "random images"]
     assert {entry["engine"] for entry in found["training"]} == {"eager"}
+    assert {entry["threads"] for entry in found["training"]} == {1}, "as OMP_NUM_THREADS says"
     for entry in found["training"] + found["sampling"]:
         assert entry["config"] in small
         assert entry["images_per_second"].keys() == {"genctl", "plain"}

@@ -34,7 +34,8 @@ def test_a_string_that_looks_like_another_value_survives_dumping(root: str) -> N
 
 
 BOOKKEEPING = ["training.images=7", "training.checkpoint_every=7", "training.log_every=7",
-               "training.keep=7", "training.engine=eager", "training.deterministic=true", "data.root=elsewhere"]  # fmt: skip
+               "training.keep=7", "training.engine=eager", "training.deterministic=true",
+               "training.threads=7", "data.root=elsewhere"]  # fmt: skip
 
 
 def test_bookkeeping_does_not_change_the_digest() -> None:
