@@ -134,9 +134,15 @@ class Runner:
             self.reporter.info(f"{job.run}: {outcome.error}; trying again")
             job.command = self._command(job.stage, job.task, job.run)
         else:
-            status = "diverged" if code == DIVERGED else "unfinished" if code in RETRY else "failed"
             self.failures.append(code)
-            self._settle(job, records.failure(planned, job.run, status, outcome.error, code))
+            self._settle(job, self._failure(job, outcome))
+
+    def _failure(self, job: Job, outcome: Outcome) -> Record:
+        code, planned = outcome.exit_code, job.task.planned
+        if code == DIVERGED and (known := self.board.known(planned, job.task.images)):
+            return known  # as its run directory tells it, and will next time
+        status = "diverged" if code == DIVERGED else "unfinished" if code in RETRY else "failed"
+        return records.failure(planned, job.run, status, outcome.error, code)
 
     def _settle(self, job: Job, record: Record) -> None:
         self.active.remove(job)

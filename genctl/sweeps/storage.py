@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -12,10 +14,12 @@ from filelock import FileLock
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 
 from genctl.common import files
 from genctl.common.errors import BadContent, GenctlError, Unavailable, UsageError
+
+RETRY_SECONDS = (0.2, 0.5, 1.0)
 
 PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 
@@ -52,13 +56,16 @@ def open_study(where: str, name: str, sampler: BaseSampler, *, lower_is_better: 
         CannotCreate: the journal cannot be created.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    direction = StudyDirection.MINIMIZE if lower_is_better else StudyDirection.MAXIMIZE
     try:
-        return optuna.create_study(
-            storage=_storage(where),
-            study_name=name,
-            sampler=sampler,
-            direction="minimize" if lower_is_better else "maximize",
-            load_if_exists=True,
+        return _retried(
+            lambda: optuna.create_study(
+                storage=_storage(where),
+                study_name=name,
+                sampler=sampler,
+                direction=direction,
+                load_if_exists=True,
+            ),
         )
     except (GenctlError, OSError):
         raise
@@ -71,6 +78,18 @@ def open_study(where: str, name: str, sampler: BaseSampler, *, lower_is_better: 
         raise Unavailable(
             f"cannot use --storage {without_password(where)}: {why}; check that it can be reached"
         ) from error
+
+
+def _retried(open_it: Callable[[], Study]) -> Study:
+    """Try again after a moment: of processes that create the same tables at once, one succeeds."""
+    for seconds in RETRY_SECONDS:
+        try:
+            return open_it()
+        except (GenctlError, OSError):
+            raise
+        except Exception:  # of whatever driver the URL names; the last one is the one to tell
+            time.sleep(seconds)
+    return open_it()
 
 
 def without_password(where: str) -> str:
