@@ -1,12 +1,19 @@
 """genctl runs: a table of runs, their settings and their scores."""
 
+from __future__ import annotations
+
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genctl.cli import completion, options
 from genctl.cli.console import Console, console, loading, printable
+from genctl.cli.live_table import live_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def runs(
@@ -29,6 +36,10 @@ def runs(
             help="Also write a picture with a row of samples for each run, all of one seed.",
         ),
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Show the table live until Ctrl-C; once without a terminal."),
+    ] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -43,6 +54,10 @@ def runs(
             raise UsageError("cannot print --csv and --json at once; choose one")
         if sheet is not None and sheet.suffix.lower() != ".png":
             raise UsageError(f"--sheet {sheet}: must end in .png")
+        if watch and (csv or json or sheet is not None):
+            raise UsageError("cannot --watch with --csv, --json or --sheet; leave one out")
+        if watch and sys.stdout.isatty():
+            live_table(lambda: _live(table.sort(table.rows(runs), sort), runs))
         rows = table.sort(table.rows(runs), sort)
         if sheet is not None:
             _write_sheet([runs / row["run"] for row in rows], sheet, out)
@@ -83,8 +98,36 @@ def _printable(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _live(rows: list[dict[str, Any]], runs: Path) -> Any:
+    """What --watch shows at one moment."""
+    from collections import Counter
+    from datetime import datetime
+
+    from rich.console import Group
+    from rich.text import Text
+
+    from genctl.runs import table
+
+    rows = [_printable(row) for row in rows]
+    counts = Counter(row["status"] for row in rows)
+    states = ", ".join(f"{count:,} {status}" for status, count in counts.items()) or "no runs yet"
+    now = datetime.now().strftime("%H:%M:%S")
+    line = Text(f"{printable(str(runs))} at {now}: {states}; Ctrl-C ends", style="dim")
+    return Group(_table(table.columns(rows), rows), line) if rows else line
+
+
 def _as_text(columns: list[str], rows: list[dict[str, Any]]) -> str:
     from rich.console import Console as RichConsole
+
+    terminal = RichConsole()
+    if not terminal.is_terminal:
+        terminal.width = 10_000  # one line per run, for programs that read lines
+    with terminal.capture() as printed:
+        terminal.print(_table(columns, rows))
+    return "\n".join(line.rstrip() for line in printed.get().splitlines())
+
+
+def _table(columns: list[str], rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -95,12 +138,7 @@ def _as_text(columns: list[str], rows: list[dict[str, Any]]) -> str:
         table.add_column(heading, overflow="fold")
     for row in rows:  # as Text, because rich would take [word] in a name for markup
         table.add_row(*(Text(_cell(row.get(column))) for column in columns))
-    terminal = RichConsole()
-    if not terminal.is_terminal:
-        terminal.width = 10_000  # one line per run, for programs that read lines
-    with terminal.capture() as printed:
-        terminal.print(table)
-    return "\n".join(line.rstrip() for line in printed.get().splitlines())
+    return table
 
 
 def _cell(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -121,12 +122,14 @@ def _scale(axes: Axes, axis: str, values: Sequence[float | str]) -> None:
 def _label(axes: Axes, summary: Summary, x_key: str, y_key: str, more: str) -> None:
     axes.set_xlabel(x_key)
     axes.set_ylabel(y_key)
-    lower = summary.score in LOWER_IS_BETTER
     seeds = max(len(row.records) for row in summary.rows)
     mean = f", mean of {seeds} seeds" if seeds > 1 else ""
     others = " · best of the other settings" if _has_others(summary, x_key, y_key) else ""
+    sources = dict.fromkeys(Path(row.config).name.removesuffix(".yaml") for row in summary.rows)
+    direction = "lower" if summary.score in LOWER_IS_BETTER else "higher"
     axes.set_title(
-        f"{_title(summary.score)}{mean}{others}\n{'lower' if lower else 'higher'} is better{more}",
+        f"{_title(summary.score)} of {', '.join(sources)}{mean}{others}\n"
+        f"{direction} is better{more}",
         fontsize=10,
     )
 
@@ -177,7 +180,9 @@ def _text(row: Row | None, summary: Summary) -> str:
     for name in INSIDE:
         if name != summary.score and row.values(name):
             lines.append(f"{score_name(name)} {score_text(name, fmean(row.values(name)))}")
-    if len(row.done) < len(row.records):
+    if row.status == "paused":
+        lines.append(f"paused at {row.images:,.0f}")
+    elif len(row.done) < len(row.records):
         lines.append(row.status)
     return "\n".join(lines)
 
