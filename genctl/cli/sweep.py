@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from genctl.sweeps.sweep import Plan
 
 
+IN_TABLE = ("overall", "fid", "agreement", "coverage", "diversity", "modes")
+"""The scores in the table; CSV and JSON have all."""
+
+
 def sweep(
     config: Annotated[
         list[str],
@@ -65,7 +69,7 @@ def sweep(
             metavar="N",
             min=1,
             help="Threads of each run.",
-            show_default="$OMP_NUM_THREADS, or its share of the cores",
+            show_default="$OMP_NUM_THREADS; else with --jobs its share of the cores",
         ),
     ] = None,
     search: Annotated[
@@ -106,7 +110,14 @@ def sweep(
         typer.Option("--reduction", metavar="N", min=2, help="With --halving: one in N goes on."),
     ] = 3,
     score: Annotated[
-        str, typer.Option("--score", metavar="NAME", help="The score to choose by.")
+        str,
+        typer.Option(
+            "--score",
+            metavar="NAME",
+            help="The score to choose by; overall is FID plus the share of samples of a wrong "
+            "class.",
+            autocompletion=completion.scores,
+        ),
     ] = "overall",
     n: Annotated[
         int | None,
@@ -269,25 +280,26 @@ def _table(summary: Summary) -> Any:
     from genctl.sweeps.plan import short_value
 
     keys = list(dict.fromkeys(key for row in summary.rows for key in row.settings))
+    scores = [name for name in summary.names if name in IN_TABLE or name == summary.score]
     keys = [key for key in keys if len({row.settings.get(key) for row in summary.rows}) > 1]
     several = len({row.config for row in summary.rows}) > 1 or not keys
     several_seeds = any(len(row.records) > 1 for row in summary.rows)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    names = headings([*keys, *summary.names])
+    names = headings([*keys, *scores])
     for column in (["config"] if several else []) + [names[key] for key in keys]:
         table.add_column(column, overflow="fold")
-    for column in ("images", "images/s", *summary.names):
+    for column in ("images", "images/s", *scores):
         table.add_column(column, justify="right")
     for column in ["worst seed"] * several_seeds + ["status"]:
         table.add_column(column)
     if summary.real:
         start = ["real images", *[""] * (several + len(keys) - 1), "", ""]
-        scores = [_number(summary.real.get(name)) for name in summary.names]
-        table.add_row(*start, *scores, *[""] * (several_seeds + 1), style="dim")
+        real = [_number(summary.real.get(name)) for name in scores]
+        table.add_row(*start, *real, *[""] * (several_seeds + 1), style="dim")
     for row in summary.rows:
         cells = [row.config] * several + [short_value(row.settings.get(key, "")) for key in keys]
         cells += [f"{row.images:,.0f}", _number(row.images_per_second, ",.0f")]
-        cells += [_mean_and_std(row.values(name)) for name in summary.names]
+        cells += [_mean_and_std(row.values(name)) for name in scores]
         cells += [_worst(row, summary.score)] * several_seeds + [row.status]
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table

@@ -65,6 +65,7 @@ class Runner:
         self.succeeded = 0
         self.failures: list[int] = []  # exit codes
         self._next_look = 0.0
+        self._told_to_wait = False
 
     def run(self) -> None:
         """Work until nothing is left to do.
@@ -80,10 +81,16 @@ class Runner:
                     self._start_some()
                     if not self.active and (self.source.is_over or self._is_hopeless()):
                         return
-                    time.sleep(POLL_SECONDS if self.active else WAIT_SECONDS)
+                    self._wait()
                 raise Stopped(signals.stop)
             finally:
                 self._stop()
+
+    def _wait(self) -> None:
+        if not self.active and not self._told_to_wait:
+            self.reporter.info("waiting for runs that other processes are working on")
+        self._told_to_wait = not self.active
+        time.sleep(POLL_SECONDS if self.active else WAIT_SECONDS)
 
     def _start_some(self) -> None:
         while len(self.active) < self.jobs and not self._is_hopeless():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -13,6 +13,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from genctl.sweeps.sampler_names import Sampler
+
+Result = TypeVar("Result")
 
 
 def make_sampler(kind: Sampler, seed: int) -> BaseSampler:
@@ -59,7 +61,8 @@ class SamplerByTrial(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Values of what is sampled together."""
-        return self._of(trial).sample_relative(study, trial, search_space)
+        sampler = self._of(trial)
+        return _quietly(lambda: sampler.sample_relative(study, trial, search_space))
 
     def sample_independent(
         self,
@@ -92,8 +95,8 @@ class SamplerByTrial(BaseSampler):
         return self._sampler
 
 
-def _quietly(make: Callable[[], BaseSampler]) -> BaseSampler:
-    """Make a sampler that Optuna may call experimental."""
+def _quietly(work: Callable[[], Result]) -> Result:
+    """Do without Optuna's warnings, of what is experimental and of trials that diverged."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return make()
+        return work()

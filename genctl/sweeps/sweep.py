@@ -190,11 +190,12 @@ def _rounds(request: SweepRequest, count: int, planned: Sequence[PlannedRun]) ->
 
 
 def _environment(request: SweepRequest) -> dict[str, str]:
-    """The number of threads of each process: a share of the cores, unless it is chosen."""
-    if request.threads is None and os.environ.get("OMP_NUM_THREADS"):
+    """The number of threads of each process, unless a single one is left to find the best."""
+    if request.threads is not None:
+        return {"OMP_NUM_THREADS": str(request.threads)}
+    if request.jobs == 1 or os.environ.get("OMP_NUM_THREADS"):
         return {}
-    threads = request.threads or max(_cores() // request.jobs, 1)
-    return {"OMP_NUM_THREADS": str(threads)}
+    return {"OMP_NUM_THREADS": str(max(_cores() // request.jobs, 1))}
 
 
 def _cores() -> int:

@@ -201,6 +201,8 @@ def test_runs_at_a_time_share_the_cores_unless_threads_are_chosen(tmp_path: Path
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     sweep(tmp_path / "shared", "--jobs", "2")
     assert calls(tmp_path / "shared")[0] == f"train {max((cores or 1) // 2, 1)}"
+    sweep(tmp_path / "alone")
+    assert calls(tmp_path / "alone")[0] == "train None"  # it measures what is best
     sweep(tmp_path / "chosen", "--jobs", "2", "--threads", "3")
     assert calls(tmp_path / "chosen")[0] == "train 3"
     sweep(tmp_path / "inherited", "--jobs", "2", OMP_NUM_THREADS="5")
