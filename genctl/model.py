@@ -66,10 +66,11 @@ class Model(nn.Module):
             self.networks[role].requires_grad_(True)
 
     def parameter_counts(self) -> dict[str, int]:
-        """The number of parameters of each role; 0 for a role that is not there."""
+        """The number of parameters of each role that has any; 0 for the usual ones without."""
         counts = dict.fromkeys(("generator", "critic", "encoder"), 0)
         for role, network in self.networks.items():
-            counts[role] = sum(parameter.numel() for parameter in network.parameters())
+            count = sum(parameter.numel() for parameter in network.parameters())
+            counts |= {role: count} if count else {}
         return counts
 
 

@@ -1,8 +1,10 @@
 """From a config to its model."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import torch
+from torch import nn
 
 from genctl.common.rng import derive_seed
 from genctl.config.config import Config
@@ -19,7 +21,7 @@ def build_model(config: Config, num_classes: int, roles: Iterable[str] | None = 
     """
     condition, family, objective = config.condition, config.networks, config.objective
     shape, code_dim = config.data.shape, condition.code_dim
-    builders = {
+    builders: dict[str, Callable[[], nn.Module]] = {
         "generator": lambda: family.build_generator(shape, code_dim),
         "critic": lambda: family.build_critic(
             shape, condition.critic_code_dim(num_classes), objective.critic_classes(num_classes)
@@ -27,10 +29,14 @@ def build_model(config: Config, num_classes: int, roles: Iterable[str] | None = 
         "posterior": lambda: family.build_posterior(shape, code_dim),
         "encoder": lambda: condition.build_encoder(family, shape, num_classes),
     }
+    builders |= {
+        role: partial(objective.build_role, role, config.z_dim, shape)
+        for role in objective.own_roles
+    }
     networks = {}
-    for role in roles or (*objective.roles, "encoder"):
+    for role in roles or (*objective.roles, *objective.own_roles, "encoder"):
         # Every role has its own seed, so that changing the critic leaves the generator as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(config.training.seed, "init", role))
             networks[role] = builders[role]()
-    return Model(condition, networks, config.networks.z_dim, config.training.precision)
+    return Model(condition, networks, config.z_dim, config.training.precision)

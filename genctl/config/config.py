@@ -50,8 +50,13 @@ class Config(Settings):
     def problems(self) -> dict[str, str]:
         """Why settings do not fit together, by the key to change."""
         found = self.networks.problems(self.data.image_size)
-        found |= self.objective.problems(self.networks)
-        return {f"networks.{name}": why for name, why in found.items()}
+        problems = {f"networks.{name}": why for name, why in found.items()}
+        return problems | self.objective.problems(self.networks, self.condition, self.data.shape)
+
+    @property
+    def z_dim(self) -> int:
+        """Length of z."""
+        return self.networks.z_dim_for(self.data.shape)
 
 
 def load(source: str, overrides: list[str] | None = None) -> Config:

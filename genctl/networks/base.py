@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -25,8 +25,12 @@ class Networks(Settings):
 
     kind: str
 
-    z_dim: int
-    """Length of z."""
+    predicts_velocity: ClassVar[bool] = False
+    """Whether the generator has the method ``velocity`` that flows are trained with."""
+
+    @abstractmethod
+    def z_dim_for(self, shape: Shape) -> int:
+        """Length of z for images of this shape."""
 
     def problems(self, size: int) -> dict[str, str]:
         """Why images of this size do not fit, by the name of the setting to change."""
@@ -49,6 +53,9 @@ class Networks(Settings):
     def build_encoder(self, shape: Shape, code_dim: int) -> nn.Module:
         """Images -> codes (B, code_dim), not normalized."""
 
-    @abstractmethod
     def build_posterior(self, shape: Shape, code_dim: int) -> nn.Module:
-        """(images, code) -> mean (B, z_dim) and log variance (B, z_dim)."""
+        """(images, code) -> mean (B, z_dim) and log variance (B, z_dim).
+
+        Only families whose generators can be ``bounded`` need one.
+        """
+        raise NotImplementedError(f"{self.kind} has no posterior")

@@ -36,6 +36,10 @@ class Dcgan(Networks):
     """`pooled` is the original design: 3x3, then 4x4 with stride 2, then global average pooling.
     `strided` trains faster and more reliably: 3x3 with stride 2, BatchNorm, then a linear layer."""
 
+    def z_dim_for(self, shape: Shape) -> int:
+        """`z_dim`."""
+        return self.z_dim
+
     def problems(self, size: int) -> dict[str, str]:
         """Every doubling from 4x4 needs a number of channels."""
         doublings = size.bit_length() - 3

@@ -29,6 +29,10 @@ class Resnet(Networks):
     tanh: bool = False
     """End the generator in a tanh."""
 
+    def z_dim_for(self, shape: Shape) -> int:
+        """`z_dim`."""
+        return self.z_dim
+
     def problems(self, size: int) -> dict[str, str]:
         """Every resolution from 4x4 needs a number of channels."""
         resolutions = size.bit_length() - 2

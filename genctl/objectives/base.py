@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 from genctl.common.settings import Settings
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from genctl.conditions.base import Codes
+    from genctl.conditions.base import Codes, Condition
+    from genctl.data.base import Shape
     from genctl.data.batch import Batch
     from genctl.model import Model
     from genctl.networks.base import Networks
@@ -50,8 +51,15 @@ class Objective(Settings):
     roles: ClassVar[tuple[str, ...]]
     """The networks that the objective needs besides the condition's encoder."""
 
-    def problems(self, networks: Networks) -> dict[str, str]:
-        """Why a family of networks does not fit, by the name of the setting to change."""
+    own_roles: ClassVar[tuple[str, ...]] = ()
+    """Networks that the objective itself builds, to keep what it remembers from step to step."""
+
+    def build_role(self, role: str, z_dim: int, shape: Shape) -> nn.Module:
+        """The network of one of ``own_roles``."""
+        raise NotImplementedError(role)
+
+    def problems(self, networks: Networks, condition: Condition, shape: Shape) -> dict[str, str]:
+        """Why networks or condition do not fit, by the path of the setting to change."""
         return {}
 
     def critic_classes(self, num_classes: int) -> int:

@@ -9,6 +9,8 @@ from pydantic import NonNegativeFloat
 from genctl.objectives.base import ForwardPass, Objective, Terms, Update
 
 if TYPE_CHECKING:
+    from genctl.conditions.base import Condition
+    from genctl.data.base import Shape
     from genctl.data.batch import Batch
     from genctl.model import Model
     from genctl.networks.base import Networks
@@ -26,9 +28,13 @@ class Vae(Objective):
 
     roles: ClassVar[tuple[str, ...]] = ("generator", "posterior")
 
-    def problems(self, networks: Networks) -> dict[str, str]:
+    def problems(self, networks: Networks, condition: Condition, shape: Shape) -> dict[str, str]:
         """Refuse generators whose pixels cannot be read as probabilities."""
-        return {} if networks.bounded else {"tanh": "objective.kind vae needs true"}
+        if networks.bounded:
+            return {}
+        if "tanh" in type(networks).model_fields:
+            return {"networks.tanh": "objective.kind vae needs true"}
+        return {"networks.kind": "objective.kind vae needs dcgan, or resnet with networks.tanh"}
 
     def updates(self) -> tuple[Update, ...]:
         """One update of all networks."""

@@ -38,6 +38,7 @@ from genctl.training.reproducibility import prove_engine, record_environment, re
 from genctl.training.state import State
 from genctl.training.step import Position, Step
 from genctl.training.sync_batchnorm import synchronize_batchnorm
+from genctl.training.sync_transport import synchronize_transport
 from genctl.training.threads import known_threads, measure_threads
 from genctl.training.trainer import Trainer, TrainingServices
 
@@ -217,6 +218,7 @@ class Session:
         index, state.step, state.images = received.tolist()
         if self.group.size > 1:
             synchronize_batchnorm(state.model)
+            synchronize_transport(state.model)
         return PRECISIONS[index]
 
     # -- the other ranks --------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class Step:
         self.batches = Batches(
             images,
             config.condition,
-            config.networks.z_dim,
+            config.z_dim,
             training.batch_size,
             training.seed,
             group.rows(training.batch_size),

@@ -15,6 +15,7 @@ from genctl.networks.layers.projection import ProjectionHead
 from genctl.networks.layers.random_affine import random_affine
 from genctl.networks.layers.resnet import Block, Resample
 from genctl.networks.resnet import Resnet
+from genctl.networks.unet import Unet
 
 COLOUR = Shape(channels=3, size=32)
 SIZES = (8, 16, 32, 64)
@@ -38,6 +39,14 @@ def family(kind: str, size: int) -> Networks:
             z_dim=5,
             generator_channels=channels,
             critic_channels=channels[::-1],
+            critic_hidden_dim=6,
+            encoder_channels=(4, 6),
+        )
+    if kind == "unet":
+        return Unet(
+            channels=(4, 6)[: doublings + 1],
+            style_dim=6,
+            critic_channels=(4, 4, 6, 8)[:doublings],
             critic_hidden_dim=6,
             encoder_channels=(4, 6),
         )
@@ -121,21 +130,24 @@ def test_its_first_matrix_product_is_the_transposed_convolution() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("kind", ["dcgan", "resnet"])
+@pytest.mark.parametrize("kind", ["dcgan", "resnet", "unet"])
 def test_all_roles_work_at_every_size(kind: str, size: int, channels: int) -> None:
     networks, shape = family(kind, size), Shape(channels, size)
     assert networks.problems(size) == {}
-    z, code = torch.randn(3, 5), normalize(torch.randn(3, 6))
+    z_dim = networks.z_dim_for(shape)
+    z, code = torch.randn(3, z_dim), normalize(torch.randn(3, 6))
     images = networks.build_generator(shape, 6)(z, code)
     assert images.shape == (3, channels, size, size)
     assert networks.build_critic(shape, 6, 0)(images, code).shape == (3, 1)
     assert networks.build_critic(shape, 6, 4)(images, code).shape == (3, 5)
     assert networks.build_encoder(shape, 6)(images).shape == (3, 6)
+    if kind == "unet":
+        return
     mean, log_variance = networks.build_posterior(shape, 6)(images, code)
     assert mean.shape == log_variance.shape == (3, 5)
 
 
-@pytest.mark.parametrize("kind", ["dcgan", "resnet"])
+@pytest.mark.parametrize("kind", ["dcgan", "resnet", "unet"])
 def test_channels_that_do_not_fit_the_image_size_are_refused(kind: str) -> None:
     found = family(kind, 16).problems(32)
     assert found
@@ -158,7 +170,7 @@ def test_only_bounded_generators_stay_within_range() -> None:
     assert unbounded.build_generator(shape, 0)(z, code).abs().max() > 1
 
 
-@pytest.mark.parametrize("kind", ["dcgan", "resnet"])
+@pytest.mark.parametrize("kind", ["dcgan", "resnet", "unet"])
 def test_with_a_code_of_zeros_the_score_is_for_the_image_alone(kind: str) -> None:
     critic = family(kind, 16).build_critic(Shape(1, 16), 6, 0)
     images = torch.randn(4, 1, 16, 16)

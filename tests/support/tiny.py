@@ -24,6 +24,14 @@ SMALL = {
         "networks.channels=[6, 4]",
         "networks.encoder_channels=[6, 4]",
     ),
+    "unet": (
+        "networks.kind=unet",
+        "networks.channels=[6, 8]",
+        "networks.style_dim=8",
+        "networks.critic_channels=[8]",
+        "networks.critic_hidden_dim=8",
+        "networks.encoder_channels=[4, 8]",
+    ),
 }
 """Networks for images of 8x8."""
 
@@ -53,7 +61,7 @@ def batches(config: Config, data: Images | None = None, rows: slice = slice(None
     return Batches(
         images() if data is None else data,
         config.condition,
-        config.networks.z_dim,
+        config.z_dim,
         config.training.batch_size,
         config.training.seed,
         rows,

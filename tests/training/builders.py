@@ -16,6 +16,9 @@ CONDITIONS = {
 }
 """Settings of each condition."""
 
+FAMILIES = {"meanflow": "unet"}
+"""The family of networks that an objective needs; the others train with `dcgan`."""
+
 
 def build_state(config: Config) -> State:
     """The state of a new run on ``images()``."""

@@ -108,13 +108,22 @@ def counted(step: Step) -> dict[str, Counter[str]]:
 @pytest.mark.parametrize("objective", kinds("objectives"))
 @pytest.mark.parametrize("family", kinds("networks"))
 def test_a_step_never_leaves_the_device(family: str, objective: str, condition: str) -> None:
-    if (family, objective) == ("resnet", "vae"):
+    if objective == "vae" and family != "dcgan":
         pytest.skip("a VAE needs the dcgan family")
+    if objective == "meanflow" and family != "unet":
+        pytest.skip("MeanFlow needs the unet family")
     repeats = ("objective.critic_steps=2",) if objective == "wgan_gp" else ()
     settings = (f"objective.kind={objective}", *repeats, *CONDITIONS[condition])
     config = tiny(*settings, family=family)
     counts = counted(meta_step(config, images()))
     assert all(counts.values())
+
+
+@pytest.mark.parametrize("form", ["split", "improved"])
+def test_every_form_of_meanflow_stays_on_the_device(form: str) -> None:
+    settings = ("objective.kind=meanflow", f"objective.form={form}", "objective.guidance=2")
+    config = tiny(*settings, *CONDITIONS["image"], family="unet")
+    assert all(counted(meta_step(config, images())).values())
 
 
 BUDGETS = {"mnist_cgan": 460, "mnist_gan": 340, "seed_cgan": 380, "stacked_mnist_gan": 680}

@@ -13,6 +13,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from genctl.common.errors import Unavailable
 from genctl.common.registry import kinds
+from genctl.config.config import Config
 from genctl.data.batch_noise import BatchNoise
 from genctl.training.engines.base import Engine
 from genctl.training.engines.choice import FallbackEngine, auto_engine, choose_engine
@@ -24,7 +25,7 @@ from genctl.training.process_group import ProcessGroup
 from genctl.training.step import Position, Step, StepLosses
 from tests.support.recorder import Recorder
 from tests.support.tiny import tiny
-from tests.training.builders import CONDITIONS, build_step, differing, positions
+from tests.training.builders import CONDITIONS, FAMILIES, build_step, differing, positions
 
 CHANGING = ("optimizer.warmup_images=100", "optimizer.schedule=cosine", "training.ema_rampup=0.1")
 """Learning rates and EMA weights that differ in every step."""
@@ -83,10 +84,21 @@ def tensors(engine: Engine) -> dict[str, Tensor]:
 @pytest.mark.parametrize("objective", kinds("objectives"))
 def test_replayed_steps_are_eager_steps(objective: str, condition: str) -> None:
     repeats = ("objective.critic_steps=2",) if objective == "wgan_gp" else ()
-    no_critic = objective == "vae" or condition == "none"
+    no_critic = objective in ("vae", "meanflow") or condition == "none"
     classes = () if no_critic else ("objective.critic_cross_entropy_weight=1",)
     settings = (*repeats, *classes, *CONDITIONS[condition], *CHANGING)
-    config = tiny(f"objective.kind={objective}", *settings)
+    family = FAMILIES.get(objective, "dcgan")
+    require_equal_replays(tiny(f"objective.kind={objective}", *settings, family=family))
+
+
+@pytest.mark.parametrize("form", ["split", "improved"])
+def test_replayed_steps_of_every_form_of_meanflow_are_eager_steps(form: str) -> None:
+    settings = ("objective.kind=meanflow", f"objective.form={form}", "objective.guidance=2")
+    require_equal_replays(tiny(*settings, *CONDITIONS["image"], *CHANGING, family="unet"))
+
+
+def require_equal_replays(config: Config) -> None:
+    """Twenty replayed steps change the weights as twenty eager ones do, to the bit."""
     eager, traced = Eager(build_step(config)), Traced(build_step(config))
     for expected, actual in zip(run(eager, 0, 20), run(traced, 0, 20), strict=True):
         assert actual.names == expected.names

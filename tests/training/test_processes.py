@@ -95,7 +95,7 @@ def read_checkpoint(folder: Path) -> dict[str, torch.Tensor]:
     return tensors.read(newest, "checkpoint")[0]
 
 
-@pytest.mark.parametrize("objective", ["relativistic", "r3gan"])
+@pytest.mark.parametrize("objective", ["relativistic", "r3gan", "adversarial_flow"])
 def test_gradients_are_those_of_one_process_with_the_whole_batch(
     objective: str, tmp_path: Path
 ) -> None:
@@ -110,7 +110,7 @@ def test_gradients_are_those_of_one_process_with_the_whole_batch(
     expected, actual = read_checkpoint(alone), read_checkpoint(together)
     assert expected.keys() == actual.keys()
     gradients = [name for name in expected if name.endswith(".exp_avg")]
-    statistics = [name for name in expected if "running_" in name]
+    statistics = [name for name in expected if "running_" in name or "transport" in name]
     assert gradients
     assert statistics
     assert all(expected[name].any() for name in gradients if "head" not in name)

@@ -23,7 +23,7 @@ from genctl.training.state import State
 from genctl.training.trainer import Trainer, TrainingServices
 from tests.support.recorder import Recorder
 from tests.support.tiny import images, tiny
-from tests.training.builders import CONDITIONS, build_state, positions
+from tests.training.builders import CONDITIONS, FAMILIES, build_state, positions
 
 OBJECTIVES = tuple(kinds("objectives"))
 
@@ -62,7 +62,8 @@ MAY_STAY = {"networks.critic.head.head.bias", "networks.critic.body.last.bias"}
 @pytest.mark.parametrize("condition", CONDITIONS)
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_trains_with_every_condition(objective: str, condition: str) -> None:
-    require_training(tiny(f"objective.kind={objective}", *CONDITIONS[condition]))
+    family = FAMILIES.get(objective, "dcgan")
+    require_training(tiny(f"objective.kind={objective}", *CONDITIONS[condition], family=family))
 
 
 @pytest.mark.parametrize("objective", ["r3gan", "vae", "wgan_gp"])
@@ -71,6 +72,22 @@ def test_resnet_trains(objective: str, condition: str) -> None:
     tanh = ("networks.tanh=true",) if objective == "vae" else ()
     overrides = (f"objective.kind={objective}", *CONDITIONS[condition], *tanh)
     require_training(tiny(*overrides, family="resnet"))
+
+
+@pytest.mark.parametrize("objective", ["relativistic", "adversarial_flow", "wgan_gp"])
+@pytest.mark.parametrize("condition", ["none", "image"])
+def test_unet_trains(objective: str, condition: str) -> None:
+    config = tiny(f"objective.kind={objective}", *CONDITIONS[condition], family="unet")
+    require_training(config)
+
+
+@pytest.mark.parametrize("condition", ["label", "image"])
+@pytest.mark.parametrize(
+    "setting", ["objective.form=improved", "objective.guidance=2", "objective.weight_power=0"]
+)
+def test_every_form_of_meanflow_trains(setting: str, condition: str) -> None:
+    settings = ("objective.kind=meanflow", setting, *CONDITIONS[condition])
+    require_training(tiny(*settings, family="unet"))
 
 
 @pytest.mark.parametrize(
