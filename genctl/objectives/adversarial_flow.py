@@ -63,9 +63,12 @@ class AdversarialFlow(LazyR1):
 
     def terms(self, update: Update, model: Model, batch: Batch, forward: ForwardPass) -> Terms:
         """The GAN's losses; for the generator, the cost of the transport as well."""
+        from genctl.networks.layers.transport import Transport
+
         if update.name == "critic":
             return super().terms(update, model, batch, forward)
         transport = model.networks["transport"]
+        assert isinstance(transport, Transport)
         images = transport.normalize_gradient(forward.images)
         terms = super().terms(update, model, batch, replace(forward, images=images))
         distance = (forward.images - transport.place(batch.z)).square().mean()

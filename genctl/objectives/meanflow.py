@@ -174,9 +174,8 @@ class Flow:
 
         with warnings.catch_warnings():  # torch warns about its own code
             warnings.simplefilter("ignore", FutureWarning)
-            _, derivative = torch.func.jvp(
-                self.__call__, (x, r, t), (self(x, t, t), torch.zeros_like(r), torch.ones_like(t))
-            )
+            along = (self(x, t, t), torch.zeros_like(r), torch.ones_like(t))
+            derivative: Tensor = torch.func.jvp(self.__call__, (x, r, t), along)[1]
         return velocity - _column(t - r) * derivative
 
 

@@ -27,7 +27,7 @@ def test_values_are_replaced_and_added() -> None:
     assert (config.training.seed, config.training.keep) == (2, 5)
     assert config.optimizer.betas == (0.1, 0.2)
     assert config.optimizer.critic_learning_rate is None
-    assert config.networks.z_dim == 7
+    assert config.z_dim == 7
 
 
 def augment(text: str, *overrides: str) -> tuple[float, float, float]:

@@ -40,11 +40,13 @@ Z = torch.tensor([[1.0, 0.5, -0.5, 0.2], [-1.0, 0.3, 0.8, -0.6]])
 
 
 def softplus(values: np.ndarray) -> np.ndarray:
-    return np.log1p(np.exp(values))
+    result: np.ndarray = np.log1p(np.exp(values))
+    return result
 
 
 def scores(images: Tensor) -> np.ndarray:
-    return images.double().flatten(1).numpy() @ WEIGHTS.double().numpy()
+    result: np.ndarray = (images.double().flatten(1) @ WEIGHTS.double()).numpy()
+    return result
 
 
 def test_the_critic_ranks_and_centers_its_scores() -> None:

@@ -5,7 +5,6 @@ moves on its own line: x_t = (1 - t) m + d(t) e with d(t)² = (1 - t)² s² + t�
 velocity between two times is known.
 """
 
-
 import numpy as np
 import pytest
 import torch
@@ -100,7 +99,8 @@ def numpy_loss(inputs: Batch, objective: MeanFlow) -> float:
     """One image after the other in float64; derivatives as differences."""
 
     def u(x: np.ndarray, r: float, t: float) -> np.ndarray:
-        return 0.5 * x * x + 0.7 * r + t * t
+        velocity: np.ndarray = 0.5 * x * x + 0.7 * r + t * t
+        return velocity
 
     losses = []
     for row, (image, e) in enumerate(zip(inputs.real, inputs.z, strict=True)):
