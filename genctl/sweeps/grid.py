@@ -61,7 +61,7 @@ class Grid:
             points = max(points // self.rounds.reduction, 1)
         for planned in self.planned.values():
             settled += sum(one.status != "unfinished" for one in self._records_of(planned))
-        return settled, total
+        return settled, max(total, settled)  # more, where a run failed once and went on later
 
     def _records_of(self, planned: PlannedRun) -> list[Record]:
         """The records of the rounds that a run has been in."""

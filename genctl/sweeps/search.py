@@ -139,7 +139,7 @@ class Search:
                 if trial.params:
                     found = [self._record(trial, number, seed) for seed in self.space.seeds]
                     settled += sum(one is not None and one.status != "unfinished" for one in found)
-        return settled, total
+        return settled, max(total, settled)
 
     # -- the first round --------------------------------------------------------------------------
 
