@@ -11,6 +11,9 @@ let active = 0;  // the end of the walk that is drawn or chosen now
 let latest = null;  // what is shown
 let running = null;  // the promise of the work that is under way
 let outdated = false;
+let idleTimer = null;
+
+const IDLE = 150;  // milliseconds without a change after which the ends of sliders are computed
 
 // Shows the current state; while that is under way, later states wait, and only the last is shown.
 function update() {
@@ -22,6 +25,8 @@ function update() {
         const shown = { ...state };
         latest = await view.compute(shown);
         display(shown, latest);
+        clearTimeout(idleTimer);
+        idleTimer = setTimeout(displayEnds, IDLE, shown, latest);
       }
     } finally {
       running = null;
@@ -54,6 +59,16 @@ function display(shown, { pixels, belief, milliseconds }) {
     if (end?.seen) show(canvas, end.seen, model);
   });
   displayBelief(belief);
+}
+
+async function displayEnds(shown, { codes }) {
+  if (running) return;
+  const pixels = await view.extremes(shown, codes.subarray(0, model.code_dim));
+  const each = model.size ** 2 * model.channels;
+  model.directions.forEach((_, k) => ["low", "high"].forEach((side, i) => {
+    const from = (2 * k + i) * each;
+    show(byId(`direction${k}-${side}`), pixels.subarray(from, from + each), model);
+  }));
 }
 
 function displayBelief(belief) {

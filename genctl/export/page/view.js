@@ -1,7 +1,7 @@
 // From the state of the page to twelve images.
 
 const COUNT = 12;
-const MAX_SEED = Number.MAX_SAFE_INTEGER, MAX_FIRST = 1e9, MAX_TRUNCATION = 2, MAX_STEP = 6;
+const MAX_SEED = Number.MAX_SAFE_INTEGER, MAX_FIRST = 1e9, MAX_TRUNCATION = 2, MAX_STEP = 4;
 
 function startState(model) {
   return {
@@ -99,5 +99,18 @@ class View {
     ]);
     const milliseconds = performance.now() - started;
     return { z, codes, values, pixels: toLevels(values), belief, milliseconds };
+  }
+
+  // The first of the images at both ends of each direction: pixels of low, high, low, high, …
+  async extremes(state, code) {
+    const { z_dim, directions } = this.model, count = 2 * directions.length;
+    const z = new Float32Array(count * z_dim), codes = new Float32Array(count * code.length);
+    for (let i = 0; i < count; i++) {
+      const k = i >> 1, at = i % 2 ? MAX_STEP : -MAX_STEP;
+      const steps = state.directions.map((step, j) => (j === k ? at : step));
+      z.set(this.zOf({ ...state, directions: steps }).subarray(0, z_dim), i * z_dim);
+      codes.set(code, i * code.length);
+    }
+    return toLevels(await this.generate(z, codes, count));
   }
 }
