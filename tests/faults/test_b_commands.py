@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from genctl.evaluation import judge_training
+from genctl.export import interpreter
 from genctl.inference import code_map, encoding, run_sheet, sampling
 from tests.conftest import Completed
 from tests.faults.refusal import changed_outputs, contents
@@ -23,6 +24,7 @@ COMMANDS = {
     "map": ("encode", "digits:test[0:40]", "--run", "run", "--out", "codes.csv", "--plot", "m.png"),
     "evaluate": ("evaluate", "--run", "run", "--n", "40", "--seeds", "1"),
     "export": ("export", "--run", "run", "--out", "onnx"),
+    "page": ("export", "--run", "run", "--page", "new/page.html"),
     "reproduce": ("reproduce", "samples.png"),
     "runs": ("runs", "--runs", ".", "--sheet", "sheet.png"),
 }
@@ -49,6 +51,7 @@ STOPPED_IN = {  # a function that the command calls, and the number of the call
     "map": (code_map, "plot", 1),
     "evaluate": (judge_training, "_batch", 3),
     "export": (torch.onnx, "export", 2),
+    "page": (interpreter, "run", 2),
     "reproduce": (sampling, "generate", 1),
     "runs": (run_sheet, "_scaled", 1),
 }

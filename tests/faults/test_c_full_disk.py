@@ -278,6 +278,7 @@ OUTPUTS = {
     "-v1.safetensors": ("evaluate", "--run", "run", "--n", "40", "--seeds", "1"),
     "samples.again.png": ("reproduce", "samples.png"),
     "sheet.png": ("runs", "--runs", ".", "--sheet", "sheet.png"),
+    "page.html": ("export", "--run", "run", "--page", "page.html"),
     "mine.yaml": ("configs", "copy", "tiny", "mine.yaml"),
 }
 

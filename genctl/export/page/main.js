@@ -126,5 +126,6 @@ window.genctl = {
   strokesPicture,
   state: () => state,
   latest: () => latest,
+  link: () => stateToLink(state, startState(model)),
   settled: async () => { while (running) await running; },
 };
