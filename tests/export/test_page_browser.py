@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from itertools import pairwise
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ MODELS = {
     "label": ("condition.kind=label",),
     "none": ("condition.kind=none", "data.channels=3"),
 }
+LONG_NAMES = tuple(f"a class with a long name: {number}" for number in range(10))
 SEVEN = ((0.28, 0.22), (0.72, 0.22), (0.6, 0.5), (0.45, 0.82))
 THREE = ((0.3, 0.2), (0.65, 0.3), (0.45, 0.5), (0.66, 0.66), (0.3, 0.8))
 LEVEL = 2 / 255  # in [-1, 1]
@@ -49,20 +51,22 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TrainedModel]:
     folder = tmp_path_factory.mktemp("models")
-    return {
+    found = {
         name: model_file.read(
             save_model(folder / f"{name}.safetensors", *overrides, random_weights=True),
             torch.device("cpu"),
         )
         for name, overrides in MODELS.items()
     }
+    metadata = replace(found["dcgan"].metadata, classes=LONG_NAMES)
+    return found | {"long names": replace(found["dcgan"], metadata=metadata)}
 
 
 @pytest.fixture(scope="module")
 def pages(browser: Browser, models: dict[str, TrainedModel]) -> dict[str, Path]:
     written = {}
     for name, trained in models.items():
-        written[name] = trained.path.with_suffix(".html")
+        written[name] = trained.path.with_name(f"{name}.html")
         written[name].write_bytes(render(build_page_model(trained), trained))
     return written
 
@@ -289,13 +293,21 @@ def test_keys_draw_choose_and_save(open_page: Any) -> None:
     assert page.evaluate("genctl.state().first") == 12
 
 
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("width", [320, 390, 768, 1400])
+@pytest.mark.parametrize("name", ["dcgan", "long names", "label", "none"])
+@pytest.mark.parametrize("width", [320, 768, 1400])
 def test_nothing_is_wider_than_the_screen(name: str, width: int, open_page: Any) -> None:
     page = open_page(name, viewport={"width": width, "height": 800}).page
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    boxes = [box.bounding_box() for box in page.locator("#images canvas").all()]
-    assert all(one["x"] < two["x"] or one["y"] < two["y"] for one, two in pairwise(boxes))
+    sections = page.locator("main > section").all()
+    boxes = [box for section in sections if (box := section.bounding_box())]
+    for one, two in combinations(boxes, 2):  # no section lies on another
+        assert (
+            one["x"] + one["width"] <= two["x"] + 1
+            or one["y"] + one["height"] <= two["y"] + 1
+            or two["y"] + two["height"] <= one["y"] + 1
+        )
+    for section in sections:
+        assert section.evaluate("section => section.scrollWidth <= section.clientWidth")
 
 
 def test_without_workers_the_page_computes_itself(browser: Browser, pages: dict[str, Path]) -> None:

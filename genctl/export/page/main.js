@@ -13,6 +13,7 @@ let running = null;  // the promise of the work that is under way
 let outdated = false;
 let idleTimer = null;
 
+const SHOWN_CLASSES = 5;
 const IDLE = 150;  // milliseconds without a change after which the ends of sliders are computed
 
 // Shows the current state; while that is under way, later states wait, and only the last is shown.
@@ -74,14 +75,16 @@ async function displayEnds(shown, { codes }) {
 function displayBelief(belief) {
   const list = byId("belief");
   if (!list) return;
-  list.classList.toggle("empty", !belief);
   const best = belief ? belief.indexOf(Math.max(...belief)) : -1;
   byId("verdict").textContent = belief
     ? `${model.classes[best]}, ${(100 * belief[best]).toFixed(belief[best] > 0.9995 ? 0 : 1)} %` : "–";
+  // Where there is no room for all classes, the likeliest are shown.
+  const least = belief && [...belief].sort((one, two) => two - one)[SHOWN_CLASSES - 1];
   model.classes.forEach((name, i) => {
     const row = list.children[i], share = belief ? belief[i] : 0;
     row.style.setProperty("--share", share);
     row.classList.toggle("best", i === best);
+    if (belief && list.matches(".rows")) row.hidden = share < least;
     row.title = `${name}: ${(100 * share).toFixed(1)} %`;
   });
 }
@@ -94,8 +97,7 @@ function saveLink() {
 
 function writeLink() {
   clearTimeout(linkTimer);
-  const link = stateToLink(state, startState(model));
-  history.replaceState(null, "", link ? `#${link}` : location.pathname + location.search);
+  history.replaceState(null, "", `#${stateToLink(state, startState(model))}`);
 }
 
 function readLink() {

@@ -6,14 +6,17 @@ const PAD = 256, RADIUS = 10, TOLERANCE = 0.8;
 function drawLine(levels, [x0, y0], [x1, y1]) {
   const dx = x1 - x0, dy = y1 - y0, squared = dx * dx + dy * dy;
   const reach = RADIUS + 1;
-  const left = Math.max(Math.min(x0, x1) - reach, 0), right = Math.min(Math.max(x0, x1) + reach, PAD - 1);
-  const top = Math.max(Math.min(y0, y1) - reach, 0), bottom = Math.min(Math.max(y0, y1) + reach, PAD - 1);
-  for (let y = top; y <= bottom; y++) {
-    for (let x = left; x <= right; x++) {
+  const low = (one, two) => Math.max(Math.min(one, two) - reach, 0);
+  const high = (one, two) => Math.min(Math.max(one, two) + reach, PAD - 1);
+  const right = high(x0, x1), bottom = high(y0, y1);
+  for (let y = low(y0, y1); y <= bottom; y++) {
+    for (let x = low(x0, x1); x <= right; x++) {
       const along = squared === 0 ? 0 : ((x - x0) * dx + (y - y0) * dy) / squared;
       const nearest = Math.min(Math.max(along, 0), 1);
-      const distance = Math.hypot(x - x0 - nearest * dx, y - y0 - nearest * dy);
-      const covered = Math.round(255 * Math.min(Math.max(RADIUS + 0.5 - distance, 0), 1));
+      const across = x - x0 - nearest * dx, down = y - y0 - nearest * dy;
+      const distance = across * across + down * down;
+      if (distance >= (RADIUS + 0.5) ** 2) continue;
+      const covered = Math.round(255 * Math.min(RADIUS + 0.5 - Math.sqrt(distance), 1));
       levels[y * PAD + x] = Math.max(levels[y * PAD + x], covered);
     }
   }
