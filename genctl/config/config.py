@@ -3,9 +3,9 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from genctl.common.errors import ConfigError, MissingInput
 from genctl.common.registry import OneOf, kinds
@@ -46,6 +46,13 @@ class Config(Settings):
     """Length of the run, batches, precision, checkpoints and logs."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """Scores during training."""
+
+    @model_validator(mode="after")
+    def _spell_out(self) -> Self:
+        """Replace words such as `auto` by what they mean for the image size."""
+        # pydantic wants this same object back, and it is not frozen for others yet.
+        self.__dict__["networks"] = self.networks.for_size(self.data.image_size)
+        return self
 
     def problems(self) -> dict[str, str]:
         """Why settings do not fit together, by the key to change."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field
 
@@ -31,6 +31,10 @@ class Networks(Settings):
     @abstractmethod
     def z_dim_for(self, shape: Shape) -> int:
         """Length of z for images of this shape."""
+
+    def for_size(self, size: int) -> Self:
+        """These settings with words such as `auto` replaced by what they mean for that size."""
+        return self
 
     def problems(self, size: int) -> dict[str, str]:
         """Why images of this size do not fit, by the name of the setting to change."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
 
-from genctl.networks.base import Channels, LayerSize, Networks
+from genctl.networks.auto_channels import AutoChannels, Word, doubling, listed
+from genctl.networks.base import LayerSize, Networks
 
 if TYPE_CHECKING:
     from torch import nn
 
     from genctl.data.base import Shape
+
+
+AT_HIGHEST_RESOLUTION: dict[Word, int] = {"auto": 64, "small": 32}
+CHANNEL_LIMIT: dict[Word, int] = {"auto": 512, "small": 256}
+MIN_ENCODER_LAYERS = 4  # of the original design
 
 
 class Dcgan(Networks):
@@ -20,18 +26,20 @@ class Dcgan(Networks):
     kind: Literal["dcgan"] = "dcgan"
     z_dim: int = Field(default=100, ge=1, le=4096)
     """Length of z."""
-    generator_channels: Channels = (256, 128, 64)
-    """Channels at 4x4, 8x8 and so on; one entry for each doubling up to the image size."""
+    generator_channels: AutoChannels = "auto"
+    """Channels at 4x4, 8x8 and so on; one entry for each doubling up to the image size. `auto`
+    follows the image size: 64 at the highest resolution, doubled at each lower one, at most 512;
+    `small` is half of that."""
     conditional_batchnorm: bool = False
     """Let z and the code also set the gain and bias of every BatchNorm in the generator."""
-    critic_channels: Channels = (64, 128, 256)
-    """Channels after each halving of the image, down to 4x4."""
+    critic_channels: AutoChannels = "auto"
+    """Channels after each halving of the image, down to 4x4; words as in `generator_channels`."""
     critic_hidden_dim: LayerSize = 128
     """Features of the critic's last hidden layer."""
     critic_normalization: Literal["none", "spectral"] = "none"
     """`spectral` bounds the critic's gradients; the hinge loss needs it."""
-    encoder_channels: Channels = (64, 128, 256, 512)
-    """Channels of the encoder's convolutions."""
+    encoder_channels: AutoChannels = "auto"
+    """Channels of the encoder's convolutions; words as in `generator_channels`."""
     encoder: Literal["pooled", "strided"] = "pooled"
     """`pooled` is the original design: 3x3, then 4x4 with stride 2, then global average pooling.
     `strided` trains faster and more reliably: 3x3 with stride 2, BatchNorm, then a linear layer."""
@@ -40,9 +48,26 @@ class Dcgan(Networks):
         """`z_dim`."""
         return self.z_dim
 
+    def for_size(self, size: int) -> Self:
+        """With lists instead of words."""
+        doublings = size.bit_length() - 3
+        encoder_layers = min(max(doublings + 1, MIN_ENCODER_LAYERS), doublings + 2)
+        counts = {
+            "generator_channels": doublings,
+            "critic_channels": doublings,
+            "encoder_channels": encoder_layers,
+        }
+        lists = {}
+        for name, count in counts.items():
+            word: Word | tuple[int, ...] = getattr(self, name)
+            if isinstance(word, str):
+                channels = doubling(count, AT_HIGHEST_RESOLUTION[word], CHANNEL_LIMIT[word])
+                lists[name] = channels[::-1] if name == "generator_channels" else channels
+        return self.model_copy(update=lists) if lists else self
+
     def problems(self, size: int) -> dict[str, str]:
         """Every doubling from 4x4 needs a number of channels."""
-        doublings = size.bit_length() - 3
+        self, doublings = self.for_size(size), size.bit_length() - 3
         if size >> len(self.encoder_channels) < 1:
             return {"encoder_channels": f"{size}x{size} images can be halved {doublings + 2} times"}
         return {
@@ -66,7 +91,7 @@ class Dcgan(Networks):
         return dcgan.Generator(
             self.z_dim,
             code_dim,
-            self.generator_channels,
+            listed(self.for_size(shape.size).generator_channels),
             shape.channels,
             self.conditional_batchnorm,
         )
@@ -78,9 +103,8 @@ class Dcgan(Networks):
 
         spectral = self.critic_normalization == "spectral"
         head = ProjectionHead(self.critic_hidden_dim, code_dim, num_classes)
-        return dcgan.Critic(
-            shape.channels, self.critic_channels, self.critic_hidden_dim, head, spectral
-        )
+        channels = listed(self.for_size(shape.size).critic_channels)
+        return dcgan.Critic(shape.channels, channels, self.critic_hidden_dim, head, spectral)
 
     def build_encoder(self, shape: Shape, code_dim: int) -> nn.Module:
         """Images -> codes; a linear layer is added only where the sizes differ."""
@@ -102,7 +126,7 @@ class Dcgan(Networks):
         """The convolutions, and how many features they end in."""
         from genctl.networks.layers import dcgan
 
-        channels = self.encoder_channels
+        channels = listed(self.for_size(shape.size).encoder_channels)
         if self.encoder == "pooled":
             return dcgan.PooledEncoder(shape.channels, channels), channels[-1]
         side = shape.size >> len(channels)

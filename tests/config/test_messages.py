@@ -22,6 +22,8 @@ MISTAKES = [
     ("optimizer: {betas: [0, 0, 0]}", "optimizer.betas: must have at most 2 values, found a list "
      "of 3"),
     ("optimizer: {betas: [0, x]}", "optimizer.betas.1: must be a number, found the text 'x'"),
+    ("networks: {kind: dcgan, critic_channels: large}", "networks.critic_channels: must be a list of "
+     "channel counts, or auto or small"),
     ("networks: {kind: dcgan, critic_channels: []}", "networks.critic_channels: must have at least "
      "1 values, found a list of 0"),
     ("condition: {kind: image, augment: 5}", "condition.augment: must be a section of settings, "
@@ -40,10 +42,11 @@ def test_a_mistake_is_reported_with_line_key_and_reason(line: str, message: str)
 
 def test_channels_that_do_not_fit_the_images_are_reported_at_their_line() -> None:
     text = (
-        "data: {kind: digits, image_size: 64}\nnetworks:\n  kind: dcgan\n  critic_channels: [8]\n"
+        "data: {kind: digits, image_size: 64}\nnetworks:\n  generator_channels: [8, 8, 8]\n"
+        "  critic_channels: [8]\n  kind: dcgan\n"
     )
     assert problems_of(text) == [
-        "file.yaml:2: networks.generator_channels: 64x64 images need 4 channel counts, found 3",
+        "file.yaml:3: networks.generator_channels: 64x64 images need 4 channel counts, found 3",
         "file.yaml:4: networks.critic_channels: 64x64 images need 4 channel counts, found 1",
     ]
 

@@ -129,8 +129,9 @@ def test_a_value_instead_of_a_section_is_reported_even_if_it_is_overridden() -> 
 
 
 def test_settings_that_a_new_kind_dropped_are_not_blamed() -> None:
-    text = "networks:\n  kind: resnet\n  encoder_channels: [8, 8, 8, 8]\n"
-    assert problems_of(text, "networks.kind=dcgan", "data.image_size=64", "data.kind=digits") == [
-        "file.yaml:1: networks.generator_channels: 64x64 images need 4 channel counts, found 3",
-        "file.yaml:1: networks.critic_channels: 64x64 images need 4 channel counts, found 3",
+    text = "networks:\n  kind: resnet\n  channels: [8, 8, 8, 8]\n"
+    data = ("data.image_size=64", "data.kind=digits")
+    critic = "networks.critic_channels=[8]"
+    assert problems_of(text, "networks.kind=dcgan", critic, *data) == [
+        f"--set {critic}: networks.critic_channels: 64x64 images need 4 channel counts, found 1"
     ]
