@@ -1,13 +1,13 @@
-"""genctl configs: list, show, copy and check configs, and print their schema, without torch."""
+"""genctl configs: list, show, copy, check and write configs, and print their schema."""
 
 import json as json_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from genctl.cli import completion, options
-from genctl.cli.console import console
+from genctl.cli.console import console, loading
 from genctl.cli.help_pages import CommandGroup
 
 app = typer.Typer(
@@ -15,6 +15,8 @@ app = typer.Typer(
     help="List, show, copy and check configs.",
     pretty_exceptions_enable=False,
 )
+
+Size = Literal[16, 32, 64, 128, 256]
 
 Name = Annotated[
     str,
@@ -75,6 +77,49 @@ def copy(
         files.atomic_write(file, (MODELINE + text).encode())
         out.info(f"editors complete and check it by {schema_file}")
         out.result({"out": str(file), "schema": str(schema_file)}, str(file))
+
+
+@app.command()
+def new(
+    pictures: Annotated[
+        Path, typer.Argument(metavar="PICTURES", help="A folder of pictures of any kind.")
+    ],
+    file: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")],
+    size: Annotated[
+        Size | None,
+        typer.Option(
+            "--size",
+            metavar="N",
+            help="Height and width of the images: 16, 32, 64, 128 or 256.",
+            show_default="what suits the pictures, at most 64",
+        ),
+    ] = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Look at a folder of pictures, and write a commented config that trains on them."""
+    with console(json, quiet, debug) as out:
+        with loading():
+            from genctl.cli.pictures import config_for
+            from genctl.cli.reporters import open_reporter
+            from genctl.common import files
+            from genctl.common.errors import CannotCreate
+            from genctl.config import config as configs
+            from genctl.config.editor_schema import MODELINE, write_schema
+
+        if file.exists():
+            raise CannotCreate(f"cannot write {file}: it exists; choose another name")
+        with open_reporter(out) as reporter:
+            found = config_for(pictures, file.name, size, reporter)
+        config = configs.parse(found.text, str(file))
+        schema_file = write_schema(file.parent)
+        files.atomic_write(file, (MODELINE + found.text).encode())
+        for line in found.seen:
+            out.info(line)
+        out.info(f"train on them with `genctl train --config {file} --max-time 240`")
+        values = {"out": str(file), "schema": str(schema_file), "seen": found.facts}
+        out.result(values | {"config": config.model_dump(mode="json")}, str(file))
 
 
 @app.command()

@@ -7,7 +7,7 @@ EXAMPLES = {
     ),
     "genctl train": (
         "genctl train --config mnist_cgan --max-time 240 --name c240",
-        "genctl train --config digits_cgan --set objective.kind=vae --dry-run",
+        "genctl train --data pictures/ --max-time 240",
     ),
     "genctl sample": (
         "genctl sample --n 64 --condition img.png --condition label:7",
@@ -76,6 +76,10 @@ EXAMPLES = {
     "genctl configs copy": (
         "genctl configs copy mnist_cgan my.yaml",
         "genctl configs copy digits_gan configs/mine.yaml",
+    ),
+    "genctl configs new": (
+        "genctl configs new pictures/ -o my.yaml",
+        "genctl configs new ~/photos -o photos.yaml --size 128",
     ),
     "genctl configs check": (
         "genctl configs check my.yaml",

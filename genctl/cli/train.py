@@ -21,14 +21,21 @@ IS_WORKER = os.environ.get("RANK", "0") != "0"
 
 def train(
     config: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--config",
             metavar="FILE",
             help="A YAML file, or the name of a preset (`genctl configs list`).",
+            show_default="for --data, what `genctl configs new` would write",
             autocompletion=completion.presets,
         ),
-    ],
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="PICTURES", help="Train on a folder of pictures of any kind."
+        ),
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,10 +97,9 @@ def train(
     """
     with console(json, quiet or IS_WORKER, debug) as out:
         with loading():
-            from genctl.config import config as configs
             from genctl.config.run_names import default_name
 
-        settings = configs.load(config, set_ or [])
+        settings, source = _load(config, data, set_ or [], out)
         if dry_run:
             _dry_run(settings, device, out)
             return
@@ -102,7 +108,7 @@ def train(
             from genctl.training.session import TrainRequest
             from genctl.training.train import train as train_run
 
-        path = runs / (name or default_name(settings, config))
+        path = runs / (name or default_name(settings, source))
         request = TrainRequest(settings, path, device, max_time, fresh, STARTED, pause_at)
         with open_reporter(out) as reporter:
             result = train_run(request, reporter)
@@ -116,6 +122,35 @@ def _what_became(result: dict[str, Any]) -> str:
     if paused:
         return f"paused {text}; without --pause-at, the same command goes on"
     return f"{result['status']} {text}; samples: {result['samples']}"
+
+
+def _load(
+    config: str | None, data: Path | None, overrides: list[str], out: Console
+) -> tuple[Config, str]:
+    """The config that the options name, and what runs of it are called after."""
+    from genctl.common.errors import UsageError
+    from genctl.config import config as configs
+
+    if data is None:
+        if config is None:
+            raise UsageError(
+                "genctl train: missing option '--config' or '--data'; see `genctl train --help`"
+            )
+        return configs.load(config, overrides), config
+    with loading():
+        from genctl.cli.pictures import config_for
+        from genctl.cli.reporters import open_reporter
+        from genctl.config.proposal import quoted, run_stem
+
+    if config is not None:
+        folder = ["data.kind=folder", f"data.root={quoted(data.expanduser())}"]
+        return configs.load(config, [*folder, *overrides]), config
+    stem = run_stem(data)
+    with open_reporter(out) as reporter:
+        found = config_for(data, f"{stem}.yaml", None, reporter)
+    for line in found.seen:
+        out.info(line)
+    return configs.parse(found.text, f"the config for {data}", overrides), stem
 
 
 def _dry_run(settings: Config, device: str, out: Console) -> None:

@@ -21,7 +21,7 @@ MISTAKES = {
     "sample --n 0": "--n: must be greater than or equal to 1; see `genctl sample --help`",
     "sample extra": "genctl sample: got unexpected extra argument(s) (extra); see "
     "`genctl sample --help`",
-    "train": "genctl train: missing option '--config'; see `genctl train --help`",
+    "train": "genctl train: missing option '--config' or '--data'; see `genctl train --help`",
     "encode": "genctl encode: missing argument 'INPUT'; see `genctl encode --help`",
     "configs": "genctl configs: missing command; see `genctl configs --help`",
     "train --config tiny --set training.imges=3": "--set training.imges=3: training.imges: unknown "
