@@ -67,7 +67,7 @@ def cached_pixels(
         pixels = read_pixels(
             root, names, size, resize, lambda share: reporter.progress(task, share)
         )
-        if writable:
+        if writable and len(pixels.index):
             _write(path, pixels, reporter)
     return pixels
 

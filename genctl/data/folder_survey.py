@@ -27,6 +27,7 @@ MAX_HEADERS = 500  # files whose size is read before all are decoded
 SQUARE = 1.03  # longer to shorter side of what counts as square
 GREY_TINT = 16  # largest difference between channels of what counts as grey
 PLAIN_RANGE = 16  # levels around black or white that count as an empty border
+MIN_PLAIN = 0.7  # share of border pixels that are plain around drawings; content reaches some
 MIN_PER_CLASS = 20  # pictures of which a mean is taken
 MAX_MEASURED = 20_000  # pictures that symmetry is measured on
 
@@ -83,7 +84,7 @@ def survey(root: Path, size: int | None, max_broken: float, reporter: Reporter) 
     pixels = _read(root, image_size, resize, reporter)
     _refuse(root, pixels, len(names), max_broken)
     ground, plain = _border(pixels)
-    if resize == "crop" and not square and plain > 0.9:
+    if resize == "crop" and not square and plain > MIN_PLAIN:
         resize = "pad"  # an empty border: cropping would cut into the content
         pixels = _read(root, image_size, resize, reporter)
     labels = [listing.pictures[number].label for number in pixels.index]

@@ -40,7 +40,8 @@ def _validate(value: Any, as_list: core_schema.ValidatorFunctionWrapHandler) -> 
         return value
     if isinstance(value, str):
         raise ValueError(f"must be a list of channel counts, or {' or '.join(WORDS)}")
-    return as_list(value)
+    # JSON has no tuples, and pydantic cannot tell here that it reads JSON.
+    return as_list(tuple(value) if isinstance(value, list) else value)
 
 
 def _as_json(value: tuple[int, ...] | str) -> list[int] | str:

@@ -22,8 +22,8 @@ MISTAKES = [
     ("optimizer: {betas: [0, 0, 0]}", "optimizer.betas: must have at most 2 values, found a list "
      "of 3"),
     ("optimizer: {betas: [0, x]}", "optimizer.betas.1: must be a number, found the text 'x'"),
-    ("networks: {kind: dcgan, critic_channels: large}", "networks.critic_channels: must be a list of "
-     "channel counts, or auto or small"),
+    ("networks: {kind: dcgan, critic_channels: large}", "networks.critic_channels: must be a list "
+     "of channel counts, or auto or small"),
     ("networks: {kind: dcgan, critic_channels: []}", "networks.critic_channels: must have at least "
      "1 values, found a list of 0"),
     ("condition: {kind: image, augment: 5}", "condition.augment: must be a section of settings, "

@@ -57,3 +57,4 @@ def test_a_config_spells_words_out() -> None:
     config = configs.parse(text, "file.yaml")
     assert "critic_channels: [32, 64, 128, 256]" in configs.dump(config)
     assert configs.parse(configs.dump(config), "again.yaml") == config
+    assert configs.Config.model_validate_json(config.model_dump_json()) == config
