@@ -45,7 +45,7 @@ def test_words_fit_every_size(kind: str, word: str, size: int) -> None:
     assert networks.problems(size) == {}
     if size <= 32:
         images = networks.build_generator(shape, 0)(
-            torch.zeros(2, networks.z_dim), torch.zeros(2, 0)
+            torch.zeros(2, networks.z_dim_for(shape)), torch.zeros(2, 0)
         )
         assert images.shape == (2, 1, size, size)
         assert networks.build_critic(shape, 0, 0)(images, torch.zeros(2, 0)).shape == (2, 1)
