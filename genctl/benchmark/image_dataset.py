@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from PIL import Image as PILImage
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -16,7 +17,7 @@ from genctl.data.pictures import tensor_to_pil
 
 
 class ImageDataset(Dataset[tuple[Tensor, Tensor, int]]):
-    """Yields a real image, the image that the encoder sees, and their class.
+    """Yields the real images (n, C, H, W) of a code, what the encoder sees, and their class.
 
     The images already have the size that the networks need, so nothing is resized.
     """
@@ -28,6 +29,7 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor, int]]):
         for index, label in enumerate(self.labels):
             self.members.setdefault(label, []).append(index)
         self.has_condition_images = isinstance(condition, Image)
+        self.images_per_code = condition.images_per_code if isinstance(condition, Image) else 1
         channels = images.shape.channels
         to_tensor: list[Any] = [
             transforms.ToTensor(),
@@ -49,18 +51,23 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
         label = self.labels[index]
-        real = self.transform(self.pictures[index])
+        image = self.transform(self.pictures[index])
         if not self.has_condition_images:
-            return real, real, label
-        partner = random.choice(self.members[label])
-        return real, self.augment(self.pictures[partner]), label
+            return image[None], image, label
+        count = self.images_per_code
+        partner, *others = random.choices(self.members[label], k=count)
+        real = [image, *(self.transform(self.pictures[other]) for other in others)]
+        return torch.stack(real), self.augment(self.pictures[partner]), label
 
 
-def endless_batches(dataset: ImageDataset, batch_size: int, workers: int) -> Iterator[list[Tensor]]:
-    """Shuffled batches, epoch after epoch."""
+def endless_batches(
+    dataset: ImageDataset, batch_size: int, workers: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Shuffled batches of real images, condition images and labels, epoch after epoch."""
     loader = DataLoader(
-        dataset, batch_size, shuffle=True, drop_last=True, num_workers=workers,
-        persistent_workers=workers > 0,
+        dataset, batch_size // dataset.images_per_code, shuffle=True, drop_last=True,
+        num_workers=workers, persistent_workers=workers > 0,
     )  # fmt: skip
     while True:
-        yield from loader
+        for real, condition_images, labels in loader:
+            yield real.flatten(0, 1), condition_images, labels.repeat_interleave(real.shape[1])

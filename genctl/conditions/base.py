@@ -52,6 +52,10 @@ class Condition(Settings):
         """Length of what the critic is conditioned on."""
         return self.code_dim
 
+    def problems(self, batch_size: int) -> dict[str, str]:
+        """Why settings do not fit batches of that size, by the name of the setting."""
+        return {}
+
     def check(self, labelled: bool) -> None:
         """Refuse data that this condition cannot use.
 

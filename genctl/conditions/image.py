@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import NonNegativeFloat
+from pydantic import NonNegativeFloat, PositiveInt
 
 from genctl.common.errors import ConfigError
 from genctl.common.settings import Settings
@@ -42,11 +42,10 @@ class Augment(Settings):
     scale: NonNegativeFloat = 0.1
     """Largest change of size; 0.1 is ten per cent."""
 
-    def transform(self, images: Tensor, noise: BatchNoise, purpose: str) -> Tensor:
-        """Transform images (B, C, H, W) with the random numbers of ``purpose``."""
+    def transform(self, images: Tensor, uniform: Tensor) -> Tensor:
+        """Transform images (B, C, H, W) with random numbers (B, 4) in [0, 1)."""
         from genctl.networks.layers.random_affine import random_affine
 
-        uniform = noise.uniform(purpose, 4)
         return random_affine(images, self.degrees, self.translate, self.scale, uniform)
 
 
@@ -57,10 +56,20 @@ class Image(Coded):
     pairing: Literal["class", "instance"] = "class"
     """Which real image the critic sees: `class`, another one of the class of the encoder's image;
     `instance`, the encoder's image itself, transformed again."""
+    images_per_code: PositiveInt = 1
+    """How many images of a batch share a code, each with a z of its own: the encoder sees that many
+    times fewer images than the critic."""
     cross_entropy_weight: NonNegativeFloat = 1.0
     """Weight of the classification loss that trains the encoder besides the GAN loss."""
     augment: Augment = Augment()
     """Random affine transformations of the images that the encoder sees."""
+
+    def problems(self, batch_size: int) -> dict[str, str]:
+        """As many images for every code."""
+        if batch_size % self.images_per_code == 0:
+            return {}
+        why = f"set a divisor of {batch_size}, the images of a batch in one process"
+        return {"images_per_code": why}
 
     def check(self, labelled: bool) -> None:
         """Refuse to pair by class without classes."""
@@ -81,13 +90,15 @@ class Image(Coded):
 
         The encoder always sees transformed images, so that it generalizes beyond the training set.
         """
-        originals = images.floats(index)
+        shown = index[:: self.images_per_code]
+        index = shown.repeat_interleave(self.images_per_code)
         if self.pairing == "class":
             partners = images.random_same_class(index, noise.uniform("partner"))
             real = images.floats(partners)
         else:
-            real = self.augment.transform(originals, noise, "partner")
-        condition_images = self.augment.transform(originals, noise, "move")
+            real = self.augment.transform(images.floats(index), noise.uniform("partner", 4))
+        uniform = noise.uniform("move", 4)[:: self.images_per_code]
+        condition_images = self.augment.transform(images.floats(shown), uniform)
         return ConditionedImages(real, condition_images, images.labels[index])
 
     def critic_classes(self, num_classes: int) -> int:
@@ -103,10 +114,12 @@ class Image(Coded):
         assert isinstance(encoder, ImageEncoder)
         code = encoder(batch.condition_images)
         logits = encoder.classify(code)
+        shared = code.repeat_interleave(self.images_per_code, dim=0)
         if not logits.shape[1]:
-            return code, {}
-        loss = self.cross_entropy_weight * cross_entropy(logits, batch.labels)
-        return code, {"cross_entropy": loss}
+            return shared, {}
+        labels = batch.labels[:: self.images_per_code]
+        loss = self.cross_entropy_weight * cross_entropy(logits, labels)
+        return shared, {"cross_entropy": loss}
 
     def encoder_inputs(self, images: Images, index: Tensor) -> Tensor:
         """The images themselves."""

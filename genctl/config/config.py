@@ -58,6 +58,8 @@ class Config(Settings):
         """Why settings do not fit together, by the key to change."""
         found = self.networks.problems(self.data.image_size)
         problems = {f"networks.{name}": why for name, why in found.items()}
+        found = self.condition.problems(self.training.batch_size)
+        problems |= {f"condition.{name}": why for name, why in found.items()}
         return problems | self.objective.problems(self.networks, self.condition, self.data.shape)
 
     @property

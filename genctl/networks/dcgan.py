@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from genctl.networks.auto_channels import AutoChannels, Word, doubling, listed
 from genctl.networks.base import LayerSize, Networks
@@ -30,6 +30,8 @@ class Dcgan(Networks):
     """Channels at 4x4, 8x8 and so on; one entry for each doubling up to the image size. `auto`
     follows the image size: 64 at the highest resolution, doubled at each lower one, at most 512;
     `small` is half of that."""
+    code_scale: PositiveFloat = 1.0
+    """Factor on the code where it enters the generator, in which a long code outweighs z."""
     conditional_batchnorm: bool = False
     """Let z and the code also set the gain and bias of every BatchNorm in the generator."""
     critic_channels: AutoChannels = "auto"
@@ -94,6 +96,7 @@ class Dcgan(Networks):
             listed(self.for_size(shape.size).generator_channels),
             shape.channels,
             self.conditional_batchnorm,
+            self.code_scale,
         )
 
     def build_critic(self, shape: Shape, code_dim: int, num_classes: int) -> nn.Module:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import NonNegativeFloat
+from pydantic import NonNegativeFloat, ValidationInfo, field_validator
 
 from genctl.objectives.base import ForwardPass, Objective, Terms, Update
 
@@ -25,12 +25,13 @@ class CriticOutput:
     class_logits: Tensor  # (B, num_classes)
 
 
-@dataclass(frozen=True)
+@dataclass
 class ConditionedCritic:
     """The critic, given the codes of a batch."""
 
     network: nn.Module
     codes: Tensor  # (B, critic_code_dim)
+    _last: tuple[Tensor, CriticOutput] | None = field(default=None, init=False)
 
     def __call__(self, *batches: Tensor) -> tuple[CriticOutput, ...]:
         """One output for each batch of images (B, C, H, W), from one pass over all of them."""
@@ -42,7 +43,15 @@ class ConditionedCritic:
     def scores(self, images: Tensor) -> Tensor:
         """Scores (B,) of one batch of images (B, C, H, W)."""
         (output,) = self(images)
+        self._last = images, output
         return output.scores
+
+    def class_logits(self, images: Tensor) -> Tensor:
+        """Logits (B, num_classes); costs nothing for the images whose scores were computed last."""
+        if self._last is None or self._last[0] is not images:
+            self.scores(images)
+        assert self._last is not None
+        return self._last[1].class_logits
 
 
 class Adversarial(Objective):
@@ -59,8 +68,18 @@ class Adversarial(Objective):
     """Weight of the classification of real images in the critic's loss; 0 needs no labels.
 
     A critic that knows the classes notices images of the wrong class: Odena et al. 2017, but for
-    real images only, since classifying generated ones costs variety.
+    real images only.
     """
+    generator_cross_entropy_weight: NonNegativeFloat = 0.0
+    """Weight of the critic's classification of generated images in the generator's loss, as in
+    Odena et al. 2017. Images agree better with their condition; too much of it costs variety."""
+
+    @field_validator("generator_cross_entropy_weight")
+    @classmethod
+    def _needs_a_classifier(cls, weight: float, info: ValidationInfo) -> float:
+        if weight and not info.data.get("critic_cross_entropy_weight"):
+            raise ValueError("needs a critic that learns the classes: critic_cross_entropy_weight")
+        return weight
 
     def critic_classes(self, num_classes: int) -> int:
         """All of them, unless the classification has no weight."""
@@ -85,9 +104,16 @@ class Adversarial(Objective):
             fake = forward.images.detach()
             real_output, fake_output, penalties = self.critic_outputs(critic, fake, batch)
             terms = self.critic_terms(real_output, fake_output) | penalties
-            return terms | self._classification(real_output, batch)
+            weight = self.critic_cross_entropy_weight
+            return terms | _classification("cross_entropy", weight, real_output.class_logits, batch)
         with model.frozen("critic"):
-            return self.generator_terms(critic, batch.real, forward.images) | forward.codes.terms
+            terms = self.generator_terms(critic, batch.real, forward.images) | forward.codes.terms
+            if self.generator_cross_entropy_weight and forward.codes.generator.shape[1]:
+                logits = critic.class_logits(forward.images)
+                terms |= _classification(
+                    "class", self.generator_cross_entropy_weight, logits, batch
+                )
+            return terms
 
     def critic_outputs(
         self, critic: ConditionedCritic, fake: Tensor, batch: Batch
@@ -104,10 +130,9 @@ class Adversarial(Objective):
     def generator_terms(self, critic: ConditionedCritic, real: Tensor, fake: Tensor) -> Terms:
         """The generator's losses, from images (B, C, H, W) in about [-1, 1]."""
 
-    def _classification(self, real: CriticOutput, batch: Batch) -> Terms:
-        from torch.nn.functional import cross_entropy
 
-        if not real.class_logits.shape[1]:
-            return {}
-        loss = cross_entropy(real.class_logits, batch.labels)
-        return {"cross_entropy": self.critic_cross_entropy_weight * loss}
+def _classification(name: str, weight: float, logits: Tensor, batch: Batch) -> Terms:
+    """The cross-entropy of logits (B, num_classes) with the labels; none without classes."""
+    from torch.nn.functional import cross_entropy
+
+    return {name: weight * cross_entropy(logits, batch.labels)} if logits.shape[1] else {}

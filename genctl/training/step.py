@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from genctl.common.devices import autocast
+from genctl.common.errors import ConfigError
 from genctl.config.config import Config
 from genctl.data.base import Images
 from genctl.data.batch_noise import BatchNoise, copy_to_device
@@ -60,13 +61,17 @@ class Step:
     ) -> None:
         training = config.training
         self.config, self.state, self.precision, self.group = config, state, precision, group
+        rows = group.rows(training.batch_size)
+        problems = config.condition.problems(training.batch_size // group.size)
+        if problems:
+            raise ConfigError([f"condition.{name}: {why}" for name, why in problems.items()])
         self.batches = Batches(
             images,
             config.condition,
             config.z_dim,
             training.batch_size,
             training.seed,
-            group.rows(training.batch_size),
+            rows,
         )
         self.device = images.device
         self.updates = config.objective.updates()

@@ -111,18 +111,20 @@ def test_the_dataset_yields_the_real_images() -> None:
     dataset = ImageDataset(data, tiny("condition.kind=none").condition)
     for index in (0, 7, 19):
         real, condition_image, label = dataset[index]
-        assert torch.allclose(real, data.floats(slice(index, index + 1))[0], atol=1e-6)
-        assert (real is condition_image, label) == (True, index % 4)
+        assert torch.allclose(real, data.floats(slice(index, index + 1)), atol=1e-6)
+        assert torch.equal(real[0], condition_image)
+        assert label == index % 4
 
 
-def test_the_encoder_sees_another_image_of_the_class() -> None:
+@pytest.mark.parametrize("shared", [1, 4])
+def test_the_encoder_sees_another_image_of_the_class(shared: int) -> None:
     data = images(count=20, classes=4)
     data.pixels[:] = data.labels[:, None, None, None].byte() * 60
     augment = "condition.augment={degrees: 0, translate: 0, scale: 0}"
-    dataset = ImageDataset(data, tiny(augment).condition)
+    dataset = ImageDataset(data, tiny(augment, f"condition.images_per_code={shared}").condition)
     batches = endless_batches(dataset, 8, workers=0)
     for real, condition_images, labels in itertools.islice(batches, 6):
-        assert torch.equal(real, condition_images)
+        assert torch.equal(real, condition_images.repeat_interleave(shared, dim=0))
         assert torch.equal(real[:, 0, 0, 0], labels * 60 / 127.5 - 1)
 
 

@@ -125,6 +125,37 @@ def test_by_class_every_other_image_of_the_class_may_be_the_real_one() -> None:
     assert chosen == {4, 8, 12, 16}
 
 
+def test_images_that_share_a_code_are_of_the_class_of_the_image_that_the_encoder_sees() -> None:
+    shared = Image(images_per_code=4, augment=NO_AUGMENT)
+    chosen = shared.choose_images(images(), ALL, batch_noise(20))
+    assert image_numbers(chosen.condition_images) == [0, 4, 8, 12, 16]
+    assert chosen.labels.tolist() == [0] * 20
+    real = torch.tensor(image_numbers(chosen.real)).unflatten(0, (5, 4))
+    assert (real % 4 == 0).all()
+    assert all(own not in others for own, others in zip([0, 4, 8, 12, 16], real, strict=True))
+    assert any(len(set(others.tolist())) > 1 for others in real)
+
+
+def test_images_that_share_a_code_have_the_same_code_with_noise_of_their_own() -> None:
+    config = conditional("condition.images_per_code=4", "condition.code_noise=0.0")
+    batch, model = batches(config).batch(0), build_model(config, 4)
+    assert len(batch.condition_images) == 2
+    codes = model.codes(batch)
+    seen = model.encode(batch.condition_images)
+    torch.testing.assert_close(codes.generator, seen[[0, 0, 0, 0, 1, 1, 1, 1]])
+    encoder = model.networks["encoder"]
+    assert isinstance(encoder, ImageEncoder)
+    probabilities = encoder.classify(seen).softmax(1)[torch.arange(2), batch.labels[[0, 4]]]
+    torch.testing.assert_close(codes.terms["cross_entropy"], -probabilities.log().mean())
+    model.condition = conditional("condition.images_per_code=4").condition
+    assert len(model.codes(batch).generator.unique(dim=0)) == 8
+
+
+def test_a_batch_that_cannot_be_divided_among_codes_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"condition\.images_per_code: .* a divisor of 8"):
+        conditional("condition.images_per_code=3")
+
+
 def test_the_only_image_of_its_class_is_paired_with_itself() -> None:
     chosen = Image().choose_images(images(count=3, classes=3), torch.arange(3), batch_noise(3))
     assert image_numbers(chosen.real) == [0, 1, 2]

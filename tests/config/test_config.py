@@ -88,6 +88,7 @@ def test_settings_that_only_one_kind_has_are_not_set_for_the_other() -> None:
         "objective.beta: (not set) -> 1.0",
         "objective.critic_cross_entropy_weight: 0.0 -> (not set)",
         "objective.gamma: 0.3 -> (not set)",
+        "objective.generator_cross_entropy_weight: 0.0 -> (not set)",
         "objective.kind: nonsaturating -> vae",
         "objective.r1_interval: 8 -> (not set)",
     ]

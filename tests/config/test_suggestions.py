@@ -33,11 +33,12 @@ MEANT = [
     ("evaluation.samples", None, "evaluation.num_samples"),
 ]
 NOTHING_SIMILAR = [
-    ("condition.turn", "image", "code_dim, code_noise, pairing, cross_entropy_weight, augment"),
+    ("condition.turn", "image",
+     "code_dim, code_noise, pairing, images_per_code, cross_entropy_weight, augment"),
     ("condition.width", "label", "code_dim, code_noise"),
     ("condition.augment.turn", "image", "degrees, translate, scale"),
     ("objective.penalty_every", "nonsaturating",
-     "critic_cross_entropy_weight, gamma, r1_interval"),
+     "critic_cross_entropy_weight, generator_cross_entropy_weight, gamma, r1_interval"),
 ]  # fmt: skip
 
 

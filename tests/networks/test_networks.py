@@ -310,3 +310,11 @@ def test_a_rotation_turns_by_its_angle_and_scaling_enlarges() -> None:
     doubled = random_affine(bar, degrees=0, translate=0, scale=1.0, uniform=largest)
     assert float(doubled[0, 0, 16].sum()) == pytest.approx(33)
     assert float(doubled.sum()) == pytest.approx(4 * float(bar.sum()), rel=0.1)
+
+
+def test_the_scale_of_the_code_is_that_of_its_share_in_the_generator() -> None:
+    z, code = torch.randn(3, 5), torch.randn(3, 4)
+    scaled = Dcgan(z_dim=5, generator_channels=(8, 6, 4), code_scale=0.1).build_generator(COLOUR, 4)
+    plain = Dcgan(z_dim=5, generator_channels=(8, 6, 4)).build_generator(COLOUR, 4)
+    plain.load_state_dict(scaled.state_dict())
+    torch.testing.assert_close(scaled(z, code), plain(z, 0.1 * code))

@@ -267,6 +267,37 @@ def test_the_critic_classifies_real_images_if_that_has_a_weight(weight: float) -
         torch.testing.assert_close(terms["cross_entropy"], -3 * probabilities.log().mean())
 
 
+@pytest.mark.parametrize("kind", ["relativistic", "nonsaturating", "r3gan", "hinge"])
+def test_the_critic_classifies_generated_images_if_that_has_a_weight(kind: str) -> None:
+    weights = ("critic_cross_entropy_weight=1", "generator_cross_entropy_weight=3")
+    settings = (f"objective.{weight}" for weight in weights)
+    config = tiny("condition.code_dim=4", f"objective.kind={kind}", *settings)
+    model = build_model(config, 4)
+    passes: list[int] = []
+    model.critic.register_forward_hook(lambda _, inputs, __: passes.append(len(inputs[0])))
+    inputs = batch(torch.rand(8, 1, 8, 8) * 2 - 1, torch.randn(8, 4), classes=4)
+    forward = config.objective.forward(model, inputs)
+    terms = config.objective.terms(config.objective.updates()[1], model, inputs, forward)
+    without = config.objective.model_copy(update={"generator_cross_entropy_weight": 0.0})
+    count = len(passes)
+    others = without.terms(config.objective.updates()[1], model, inputs, forward)
+    assert len(passes) == 2 * count, "the logits come from the pass that computes the scores"
+    logits = model.critic(forward.images, forward.codes.critic)[:, 1:]
+    probabilities = logits.softmax(1)[torch.arange(8), inputs.labels]
+    torch.testing.assert_close(terms.pop("class"), -3 * probabilities.log().mean())
+    torch.testing.assert_close(terms, others)
+
+
+def test_a_generator_that_is_told_no_class_is_not_judged_by_it() -> None:
+    weights = ("critic_cross_entropy_weight=1", "generator_cross_entropy_weight=3")
+    config = tiny("condition.kind=none", *(f"objective.{weight}" for weight in weights))
+    inputs = batch(torch.rand(8, 1, 8, 8) * 2 - 1, torch.randn(8, 4), classes=4)
+    model = build_model(config, 4)
+    forward = config.objective.forward(model, inputs)
+    terms = config.objective.terms(config.objective.updates()[1], model, inputs, forward)
+    assert "class" not in terms
+
+
 def test_several_batches_take_one_pass_of_the_critic() -> None:
     counts: list[int] = []
     network = FunctionCritic(lambda images: images.flatten(1).sum(1))

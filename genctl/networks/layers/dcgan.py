@@ -45,8 +45,10 @@ class Generator(nn.Module):
         channels: tuple[int, ...],
         image_channels: int,
         conditional_batchnorm: bool,
+        code_scale: float,
     ) -> None:
         super().__init__()
+        self.code_scale = code_scale
         style_dim = z_dim + code_dim
         self.first = nn.ConvTranspose2d(style_dim, channels[0], 4, 1, 0, bias=False)
         self.up = nn.ModuleList(
@@ -63,7 +65,7 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor, code: Tensor) -> Tensor:
         """z (B, z_dim), code (B, code_dim) -> images (B, C, H, W) in [-1, 1]."""
-        style = torch.cat([z, code], dim=1)
+        style = torch.cat([z, self.code_scale * code], dim=1)
         # A transposed convolution of a single pixel is a matrix product, which is faster.
         weight = self.first.weight.permute(0, 2, 3, 1)  # (style_dim, 4, 4, C)
         features = linear(style, weight.flatten(1).T).unflatten(1, weight.shape[1:])
