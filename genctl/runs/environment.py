@@ -58,11 +58,14 @@ def describe(
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The differences that make a resumed run inexact, such as ``threads 2 -> 1``."""
+    """The differences that make a resumed run inexact, such as ``threads 2 -> 1``.
+
+    What an earlier version of genctl did not record is taken to be as now.
+    """
     return [
-        f"{key} {before.get(key)} -> {now[key]}"
+        f"{key} {before[key]} -> {now[key]}"
         for key in AFFECTS_BITS
-        if before.get(key) != now[key]
+        if key in before and before[key] != now[key]
     ]
 
 

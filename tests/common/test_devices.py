@@ -1,5 +1,6 @@
 """Which precision ``training.precision: auto`` means on a device."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,9 @@ from genctl.common.devices import (
     auto_training_precision,
     bf16_speedup,
     choose_precision,
+    deterministic_algorithms,
     relative_error,
+    without_tf32,
 )
 
 CPU = torch.device("cpu")
@@ -59,3 +62,19 @@ def wrong_conv2d(dtypes: set[torch.dtype]) -> Callable[..., Tensor]:
         return correct(images, *arguments, **options) * (1.1 if images.dtype in dtypes else 1)
 
     return conv2d
+
+
+def test_deterministic_algorithms_are_on_only_where_they_were_asked_for() -> None:
+    with deterministic_algorithms(False):
+        assert not torch.are_deterministic_algorithms_enabled()
+    with deterministic_algorithms(True):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_tf32_is_off_only_while_scores_are_made() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    with without_tf32():
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32 == before

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from genctl.common import tensors
-from genctl.common.errors import ConfigError
-from genctl.training.process_group import ProcessGroup
+from genctl.common.errors import ConfigError, UsageError
+from genctl.training import process_group
+from genctl.training.process_group import ProcessGroup, local_device
 from tests.conftest import REPOSITORY, run_genctl
 from tests.support.processes import read_metrics
 from tests.support.tiny import SMALL
@@ -239,3 +240,14 @@ def test_a_single_process_communicates_with_nobody() -> None:
     assert group.broadcast(0.5) == 0.5
     group.broadcast_tensors([torch.ones(2)])
     group.send_exit(3)
+
+
+def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_group, "choose_device", torch.device)
+    assert local_device("cuda:0") == torch.device("cuda:0")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert local_device("cuda") == torch.device("cuda:1")
+    assert local_device("cpu") == torch.device("cpu")
+    with pytest.raises(UsageError, match=r"--device cuda:0: each process .* use --device cuda"):
+        local_device("cuda:0")
