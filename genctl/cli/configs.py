@@ -65,16 +65,10 @@ def copy(
 ) -> None:
     """Copy a preset to a new file, with a schema for editors; an existing file stays."""
     with console(json, quiet, debug) as out:
-        from genctl.common import files
-        from genctl.common.errors import CannotCreate
         from genctl.config import presets
-        from genctl.config.editor_schema import MODELINE, write_schema
+        from genctl.config.editor_schema import write_with_schema
 
-        text = presets.text(name)
-        if file.exists():
-            raise CannotCreate(f"cannot write {file}: it exists; choose another name")
-        schema_file = write_schema(file.parent)
-        files.atomic_write(file, (MODELINE + text).encode())
+        schema_file = write_with_schema(file, presets.text(name))
         out.info(f"editors complete and check it by {schema_file}")
         out.result({"out": str(file), "schema": str(schema_file)}, str(file))
 
@@ -103,18 +97,16 @@ def new(
         with loading():
             from genctl.cli.pictures import config_for
             from genctl.cli.reporters import open_reporter
-            from genctl.common import files
             from genctl.common.errors import CannotCreate
             from genctl.config import config as configs
-            from genctl.config.editor_schema import MODELINE, write_schema
+            from genctl.config.editor_schema import write_with_schema
 
-        if file.exists():
+        if file.exists():  # before the pictures are read, which may take long
             raise CannotCreate(f"cannot write {file}: it exists; choose another name")
         with open_reporter(out) as reporter:
             found = config_for(pictures, file.name, size, reporter)
         config = configs.parse(found.text, str(file))
-        schema_file = write_schema(file.parent)
-        files.atomic_write(file, (MODELINE + found.text).encode())
+        schema_file = write_with_schema(file, found.text)
         for line in found.seen:
             out.info(line)
         out.info(f"train on them with `genctl train --config {file} --max-time 240`")

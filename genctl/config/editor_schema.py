@@ -16,18 +16,26 @@ MODELINE = f"# yaml-language-server: $schema={FILE_NAME}\n"
 """The first line of a config; relative paths begin at the config."""
 
 
-def write_schema(folder: Path) -> Path:
-    """Write the schema into ``folder``, over one of another version of genctl.
+def write_with_schema(file: Path, text: str) -> Path:
+    """Write a new config, and beside it the schema, over one of another version of genctl.
+
+    Returns:
+        The path of the schema.
 
     Raises:
-        CannotCreate: a file of that name is something else, or the folder cannot be written to.
+        CannotCreate: ``file`` exists, a file with the schema's name is something else, or the
+            folder cannot be written to.
         WriteFailed: writing failed.
     """
-    path, schema = folder / FILE_NAME, configs.schema()
+    if file.exists():
+        raise CannotCreate(f"cannot write {file}: it exists; choose another name")
+    path, schema = file.parent / FILE_NAME, configs.schema()
     if path.exists() and not _is_ours(path):
         raise CannotCreate(
             f"cannot write {path}: it exists and is not a schema of genctl; rename it"
         )
+    # The config first: a full disk then leaves nothing behind.
+    files.atomic_write(file, (MODELINE + text).encode())
     files.atomic_write(path, (json.dumps(schema, indent=2) + "\n").encode())
     return path
 
