@@ -37,7 +37,10 @@ def convert_generator(module: nn.Module, z_dim: int, code_dim: int) -> Program:
     program = Program([Features(0, z_dim), Features(1, code_dim)])
     style = program.concatenate(program.inputs)
     if isinstance(module, dcgan.Generator):
-        _dcgan_generator(module, style, program)
+        # The code is multiplied by its scale in the weights that it meets.
+        scale = torch.ones(style.channels)
+        scale[z_dim:] = module.code_scale
+        _dcgan_generator(module, style, scale, program)
     elif isinstance(module, resnet.Generator):
         _resnet_generator(module, style, program)
     else:
@@ -64,12 +67,14 @@ def convert_classifier(module: ImageEncoder, code_dim: int) -> Program:
     return program
 
 
-def _dcgan_generator(module: dcgan.Generator, style: Features, program: Program) -> None:
+def _dcgan_generator(
+    module: dcgan.Generator, style: Features, scale: Tensor, program: Program
+) -> None:
     first = module.first.weight.permute(2, 3, 1, 0)  # (4, 4, C, style_dim)
-    features = program.linear(style, first.flatten(0, 2), None, size=len(first))
+    features = program.linear(style, first.flatten(0, 2) * scale, None, size=len(first))
     for norm, up in zip(module.norms, module.up, strict=True):
         if isinstance(norm, dcgan.ConditionalBatchNorm2d):
-            features = _conditional_batchnorm(norm, features, style, program)
+            features = _conditional_batchnorm(norm, features, style, scale, program)
         else:
             features = convert(norm, features, program)
         features = program.activation(features, "leaky_relu")
@@ -78,11 +83,15 @@ def _dcgan_generator(module: dcgan.Generator, style: Features, program: Program)
 
 
 def _conditional_batchnorm(
-    module: dcgan.ConditionalBatchNorm2d, features: Features, style: Features, program: Program
+    module: dcgan.ConditionalBatchNorm2d,
+    features: Features,
+    style: Features,
+    style_scale: Tensor,
+    program: Program,
 ) -> Features:
     """(x scale + shift) (1 + gain) + bias, as x (scale + scale gain) + (…), linear in the style."""
     scale, shift = _batchnorm(module.norm)
-    gain, bias = module.style.weight.chunk(2)
+    gain, bias = (module.style.weight * style_scale).chunk(2)
     gain_at_zero, bias_at_zero = (part + 0 for part in module.style.bias.chunk(2))
     weight = torch.cat([scale[:, None] * gain, shift[:, None] * gain + bias])
     at_zero = torch.cat([scale * (1 + gain_at_zero), shift * (1 + gain_at_zero) + bias_at_zero])

@@ -24,7 +24,7 @@ from genctl.runs.model_file import TrainedModel
 from tests.support.models import RESNET, save_model
 
 MODELS = {
-    "dcgan, image": ("networks.conditional_batchnorm=true",),
+    "dcgan, image": ("networks.conditional_batchnorm=true", "networks.code_scale=0.3"),
     "dcgan, image, pooled": ("networks.encoder=pooled",),
     "dcgan, label, colour": ("condition.kind=label", "data.channels=3"),
     "dcgan, none": ("condition.kind=none",),
@@ -93,6 +93,13 @@ def test_a_layer_without_an_operation_is_refused(layer: nn.Module) -> None:
     with pytest.raises(UsageError, match="export ONNX files instead") as error:
         convert(layer, program.inputs[0], program)
     assert error.value.exit_code == 2
+
+
+def test_a_generator_of_another_family_is_refused_by_name(tmp_path: Path) -> None:
+    words = ("networks.kind=unet", "networks.critic_channels=[8, 8]", "objective.kind=meanflow")
+    trained = trained_model(tmp_path / "model.safetensors", *words)
+    with pytest.raises(UsageError, match="the model has a generator UNet"):
+        build_page_model(trained)
 
 
 def test_a_model_that_fp16_cannot_hold_is_refused(tmp_path: Path) -> None:
