@@ -113,8 +113,11 @@ def _sample_command(config: Config) -> Markdown:
 def _train_command(history: History) -> Markdown:
     words = ["genctl", "train", "--config", "config.yaml", "--name", f"{history.name}-again"]
     max_time = history.run.read_result().get("max_time")
-    # The learning-rate schedule was fitted to this time.
-    return command(words + ([] if max_time is None else ["--max-time", f"{max_time:g}"]))
+    if max_time is not None:  # the learning-rate schedule was fitted to this time
+        words += ["--max-time", f"{max_time:g}"]
+    if "thread_rates" in history.environment:  # another measurement may choose another number
+        words += ["--set", f"training.threads={history.environment['threads']}"]
+    return command(words)
 
 
 def _reproducibility(history: History) -> str:

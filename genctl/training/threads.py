@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
@@ -20,7 +20,9 @@ from typing import Any, Literal
 import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from genctl.common.cpu_load import is_overloaded
 from genctl.common.devices import device_name, restored_threads
+from genctl.common.reporting import Reporter
 from genctl.training.state import State
 from genctl.training.step import Position, Step
 
@@ -35,6 +37,9 @@ processes use the cores, it may take a hundred times as long."""
 VARIANTS_AMONG = 16  # steps, of which the commonest variant is measured
 
 VARIABLE = "OMP_NUM_THREADS"
+
+MAX_DROP = 0.5
+"""A rate under this share of the fastest one before it is worth a word, if the machine is busy."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,27 @@ def fastest(
             break
         best = more
     return best, found
+
+
+class SlowdownNotice:
+    """Says once in a run that other processes have come to use the cores, and what helps."""
+
+    def __init__(self, device: torch.device, reporter: Reporter) -> None:
+        self.device, self.reporter = device, reporter
+        self.was_given = False
+
+    def check(self, rates: Sequence[float]) -> None:
+        """Compare the last of ``rates`` (images/s) with those before it."""
+        if self.was_given or len(rates) < 2 or rates[-1] >= MAX_DROP * max(rates[:-1]):
+            return
+        if is_overloaded(self.device):
+            self.was_given = True
+            self.reporter.info(
+                f"training slowed down from {max(rates[:-1]):,.0f} to {rates[-1]:,.0f} images/s: "
+                f"{torch.get_num_threads()} threads wait for cores that other processes use; "
+                "stopped, and started again with --set training.threads=1, it may be many times "
+                "faster, but end with other bits"
+            )
 
 
 def _candidates(available: int) -> list[int]:

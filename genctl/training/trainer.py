@@ -22,6 +22,7 @@ from genctl.training.finish import Finisher
 from genctl.training.process_group import SINGLE_PROCESS, ProcessGroup
 from genctl.training.state import State
 from genctl.training.step import Position, Step
+from genctl.training.threads import SlowdownNotice
 
 if TYPE_CHECKING:
     from genctl.training.outputs import RunOutputs
@@ -60,6 +61,7 @@ class Trainer:
         self.stopped_by = ""
         self.finisher: Finisher | None = None  # on rank 0
         self.rates: list[float] = []  # images per second between two lines of metrics
+        self._slowdown = SlowdownNotice(self.engine.step.device, services.reporter)
         self._logged_time = time.monotonic()
         self._logged_images = self._first_images = state.images
         self._paused_seconds = 0.0  # of scoring and saving
@@ -203,6 +205,7 @@ class Trainer:
         losses = self.state.losses.pop()
         now, images = time.monotonic(), self.state.images
         self.rates.append((images - self._logged_images) / (now - self._logged_time))
+        self._slowdown.check(self.rates)
         outputs.write_losses(losses)
         share = self._share(outputs)
         self.services.reporter.training(

@@ -85,6 +85,11 @@ def test_a_run_by_time_is_trained_again_by_time(tmp_path: Path) -> None:
     assert "--name one-again --max-time 240\n" in card_of(path)
 
 
+def test_a_measured_number_of_threads_is_not_measured_again(tmp_path: Path) -> None:
+    path = write_run(tmp_path, "one", threads=2, thread_rates={"1": 700.0, "2": 1000.0})
+    assert "--name one-again --set training.threads=2\n" in card_of(path)
+
+
 def test_a_run_without_a_model_has_no_card(tmp_path: Path) -> None:
     path = write_run(tmp_path, "one")
     (path / "model.safetensors").unlink()

@@ -16,7 +16,13 @@ from genctl.common.devices import device_name
 from genctl.training import session, threads
 from genctl.training.engines.eager import Eager
 from genctl.training.step import Position, Step
-from genctl.training.threads import ThreadChoice, fastest, known_threads, measure_threads
+from genctl.training.threads import (
+    SlowdownNotice,
+    ThreadChoice,
+    fastest,
+    known_threads,
+    measure_threads,
+)
 from tests.conftest import RunGenctl
 from tests.support.processes import (
     Fault,
@@ -25,6 +31,7 @@ from tests.support.processes import (
     run_training,
     signal_after_step,
 )
+from tests.support.recorder import Recorder
 from tests.support.tiny import tiny
 from tests.training.builders import build_step, differing
 
@@ -166,6 +173,23 @@ def test_nothing_is_measured_with_one_core_several_processes_or_a_gpu(
         choice = known_threads("auto", device, processes)
         assert choice is not None
         assert choice.number == 4
+
+
+def test_a_slowdown_on_a_busy_machine_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reporter = Recorder()
+    ThreadCount(monkeypatch, 2)
+    monkeypatch.setattr(threads, "is_overloaded", lambda device: False)
+    notice = SlowdownNotice(CPU, reporter)
+    notice.check([500.0])
+    notice.check([500.0, 1000.0, 300.0])
+    assert reporter.messages == [], "something else made it slow"
+    monkeypatch.setattr(threads, "is_overloaded", lambda device: True)
+    notice.check([500.0, 1000.0, 600.0])
+    assert reporter.messages == []
+    for _ in range(2):
+        notice.check([500.0, 1000.0, 300.0])
+    (message,) = reporter.messages
+    assert "from 1,000 to 300 images/s: 2 threads wait" in message
 
 
 def found(number: int) -> Fault:
