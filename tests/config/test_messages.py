@@ -13,7 +13,7 @@ MISTAKES = [
     ("training:", "training: must be a section of settings, found nothing"),
     ("training: [1, 2]", "training: must be a section of settings, found a list of 2"),
     ("data: {image_size: 16}", f"data.kind: is missing; choose one of {DATA_KINDS}"),
-    ("networks: {kind: [1]}", "networks.kind: a list of 1 is not one of dcgan, resnet"),
+    ("networks: {kind: [1]}", "networks.kind: a list of 1 is not one of dcgan, resnet, unet"),
     ("data: {kind: folder}", "data.root: is missing, and has no default"),
     ("data: {kind: digits, image_size: 33}", "data.image_size: must be a power of two, such as "
      "16, 32 or 64; found 33"),
