@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from genctl.data.pictures import read_picture, tensor_to_pil
 from genctl.data.pixels import to_floats
@@ -254,7 +254,8 @@ def test_a_picture_is_framed_as_sample_frames_it(
     rng = np.random.default_rng(0)
     paper = rng.normal(225, 4, (150, 210)).clip(0, 255).astype(np.uint8)
     paper[40:110, 100:112] = 30
-    picture = Image.fromarray(paper).convert(mode)
+    soft = Image.fromarray(paper).filter(ImageFilter.GaussianBlur(3))
+    picture = soft.convert(mode)
     if mode == "RGBA":
         picture.putalpha(Image.fromarray(np.where(paper < 100, 255, 0).astype(np.uint8)))
     picture.save(tmp_path / "picture.png")
