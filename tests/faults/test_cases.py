@@ -39,7 +39,7 @@ def case_of(decorator: ast.expr) -> str:
 
 def test_the_page_lists_each_case_with_the_files_of_its_tests() -> None:
     cases = documented(PAGE.read_text())
-    assert len(cases) == 41
+    assert len(cases) == 42
     assert cases == marked(TESTS)
 
 

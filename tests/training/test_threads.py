@@ -1,36 +1,24 @@
-"""The number of threads: measured on steps that are undone, and kept when a run is resumed."""
+"""The number of threads is measured on steps of the run, which are undone."""
 
-import json
 import math
-import os
-import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from genctl.common.devices import device_name
-from genctl.training import session, threads
+from genctl.training import threads
 from genctl.training.engines.eager import Eager
-from genctl.training.step import Position, Step
+from genctl.training.step import Position
 from genctl.training.threads import (
     SlowdownNotice,
-    ThreadChoice,
     fastest,
     known_threads,
     measure_threads,
 )
 from tests.conftest import RunGenctl
-from tests.support.processes import (
-    Fault,
-    all_of,
-    require_same,
-    run_training,
-    signal_after_step,
-)
 from tests.support.recorder import Recorder
 from tests.support.tiny import tiny
 from tests.training.builders import build_step, differing
@@ -190,40 +178,6 @@ def test_a_slowdown_on_a_busy_machine_is_reported_once(monkeypatch: pytest.Monke
         notice.check([500.0, 1000.0, 300.0])
     (message,) = reporter.messages
     assert "from 1,000 to 300 images/s: 2 threads wait" in message
-
-
-def found(number: int) -> Fault:
-    """Let a measurement find that this many threads are fastest; torch finds four cores."""
-
-    def measure(step: Step, position: Position) -> ThreadChoice:
-        return ThreadChoice(number, "measured", {1: 100.0, number: 200.0})
-
-    def fault() -> None:
-        os.environ.pop(threads.VARIABLE)
-        torch.set_num_threads(4)
-        vars(session)["measure_threads"] = measure
-
-    return fault
-
-
-def environment(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "runs/run/environment.json").read_text())
-    return content
-
-
-def test_a_resumed_run_keeps_the_number_that_it_began_with(tmp_path: Path) -> None:
-    short = ("--set", "training.images=160")  # two threads on one busy core are slow
-    stop = all_of(found(2), signal_after_step(signal.SIGTERM, step=5))
-    assert run_training(tmp_path / "stopped", *short, fault=stop).code == 143
-    first = environment(tmp_path / "stopped")
-    assert (first["threads"], first["thread_rates"]) == (2, {"1": 100.0, "2": 200.0})
-    done = run_training(tmp_path / "stopped", *short, fault=found(1))
-    assert done.code == 0
-    assert "2 threads (as before)" in done.err
-    assert "warning" not in done.err
-    assert environment(tmp_path / "stopped") == first | {"bit_exact": True}
-    assert run_training(tmp_path / "whole", *short, fault=found(2)).code == 0
-    require_same(tmp_path / "stopped/runs/run", tmp_path / "whole/runs/run")
 
 
 def test_the_setting_is_used_and_checked(genctl: RunGenctl) -> None:
