@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from genctl.data.base import Images, Shape
+    from genctl.data.base import Data, Images, Shape
     from genctl.data.batch import Batch
     from genctl.data.batch_noise import BatchNoise
+    from genctl.data.captions import CaptionBatch
     from genctl.networks.base import Networks
 
 
@@ -35,6 +36,7 @@ class ConditionedImages:
     real: Tensor  # (B, C, H, W) in [-1, 1]: what the critic sees as real
     condition_images: Tensor  # (B, C, H, W) in [-1, 1]: what the encoder sees
     labels: Tensor  # (B,) int64
+    caption: CaptionBatch | None = None  # of each image
 
 
 class Condition(Settings):
@@ -63,6 +65,18 @@ class Condition(Settings):
             ConfigError: naming the setting to change.
         """
 
+    def attribute_sizes(self, data: Data, num_classes: int) -> tuple[int, ...]:
+        """How many values each attribute has that encoder and critic learn to classify."""
+        return (num_classes,)
+
+    def prepare(self, data: Data, train: Images, test: Images) -> tuple[Images, Images]:
+        """Add to the images what the encoder sees of them besides pixels and labels.
+
+        Raises:
+            ConfigError, BadContent: the data lacks it.
+        """
+        return train, test
+
     @abstractmethod
     def build_encoder(self, networks: Networks, shape: Shape, num_classes: int) -> nn.Module:
         """The network that turns the encoder's inputs into codes (B, code_dim)."""
@@ -79,6 +93,10 @@ class Condition(Settings):
     @abstractmethod
     def encoder_inputs(self, images: Images, index: Tensor) -> Tensor:
         """What the encoder sees of the images at ``index``, (B, ...): them, or their labels."""
+
+    def kind_inputs(self, images: Images, index: Tensor) -> Tensor:
+        """Encoder inputs that say of which kind the images at ``index`` are, and no more."""
+        return self.encoder_inputs(images, index)
 
     @abstractmethod
     def example_inputs(self, images: Images, count: int) -> Tensor:

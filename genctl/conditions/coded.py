@@ -58,10 +58,16 @@ class Coded(Condition):
         code, terms = self.encode(encoder, batch)
         noise = batch.noise.normal("code", self.code_dim)
         code = normalize(code + self.code_noise * noise)
-        classes = torch.arange(self.critic_classes(batch.num_classes), device=batch.labels.device)
         # Scaled to the length of a code, so that neither outweighs the other.
-        one_hot = (batch.labels[:, None] == classes) * self.code_dim**0.5
-        return Codes(code, torch.cat([code.detach(), one_hot], dim=1), terms)
+        facts = self.critic_facts(batch) * self.code_dim**0.5
+        return Codes(code, torch.cat([code.detach(), facts], dim=1), terms)
+
+    def critic_facts(self, batch: Batch) -> Tensor:
+        """What the critic is conditioned on besides the code: (B, critic_classes) bool, one-hot."""
+        import torch
+
+        classes = torch.arange(self.critic_classes(batch.num_classes), device=batch.labels.device)
+        return batch.labels[:, None] == classes
 
     def training_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
         """The codes of randomly chosen training images; the data may be sorted."""

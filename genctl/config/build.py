@@ -21,13 +21,14 @@ def build_model(config: Config, num_classes: int, roles: Iterable[str] | None = 
     """
     condition, family, objective = config.condition, config.networks, config.objective
     shape, code_dim = config.data.shape, condition.code_dim
+    num_logits = sum(condition.attribute_sizes(config.data, num_classes))
     builders: dict[str, Callable[[], nn.Module]] = {
         "generator": lambda: family.build_generator(shape, code_dim),
         "critic": lambda: family.build_critic(
-            shape, condition.critic_code_dim(num_classes), objective.critic_classes(num_classes)
+            shape, condition.critic_code_dim(num_logits), objective.critic_classes(num_logits)
         ),
         "posterior": lambda: family.build_posterior(shape, code_dim),
-        "encoder": lambda: condition.build_encoder(family, shape, num_classes),
+        "encoder": lambda: condition.build_encoder(family, shape, num_logits),
     }
     builders |= {
         role: partial(objective.build_role, role, config.z_dim, shape)

@@ -14,4 +14,4 @@ def load_data(config: Config, reporter: Reporter = SILENT) -> tuple[Images, Imag
     """
     train, test = config.data.load_splits(reporter)
     config.condition.check(labelled=bool(train.classes))
-    return train, test
+    return config.condition.prepare(config.data, train, test)

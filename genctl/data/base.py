@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genctl.common.reporting import Reporter
+    from genctl.data.captions import Captions
 
 Split = Literal["train", "test"]
 
@@ -47,6 +48,7 @@ class Images:
     """A text about each image, in their order; empty for data without texts."""
     epoch: Tensor | None = None
     """The indices (M,) int64 that an epoch visits, some of them more than once; None for all."""
+    tokens: Captions | None = None  # the captions as tensors, for a condition that needs them
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -68,7 +70,12 @@ class Images:
 
     def to(self, device: torch.device | str) -> Images:
         """The same images on another device."""
-        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
+        return replace(
+            self,
+            pixels=self.pixels.to(device),
+            labels=self.labels.to(device),
+            tokens=None if self.tokens is None else self.tokens.to(device),
+        )
 
     def floats(self, index: Any) -> Tensor:
         """The images at ``index`` (an index tensor or a slice), (B, C, H, W) in [-1, 1]."""
@@ -157,6 +164,11 @@ class Data(Settings):
         if type(value) is not int:  # for pydantic, 1.0 and true are the literal 1
             raise ValueError("must be an integer, 1 or 3")
         return value
+
+    @property
+    def caption_attributes(self) -> tuple[int, ...]:
+        """How many values each attribute has that captions say besides the class."""
+        return ()
 
     @property
     def shape(self) -> Shape:

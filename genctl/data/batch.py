@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from genctl.data.batch_noise import BatchNoise
+    from genctl.data.captions import CaptionBatch
 
 
 @dataclass(frozen=True)
@@ -23,3 +24,17 @@ class Batch:
     variant: str  # which variant of the objective's formulas to use: ``Objective.variant``
     progress: Tensor  # () float32: fraction of the run that is done, 0 to 1
     noise: BatchNoise  # further random numbers, by purpose
+    caption: CaptionBatch | None = None  # of each image, for a condition that reads them
+
+    @property
+    def attribute_sizes(self) -> tuple[int, ...]:
+        """How many values each known attribute of an image has; the class alone, without captions.
+
+        The classifiers of encoder and critic have that many logits for each.
+        """
+        return (self.num_classes,) if self.caption is None else self.caption.sizes
+
+    @property
+    def attributes(self) -> Tensor:
+        """The attributes (B, A) int64 of the real images."""
+        return self.labels[:, None] if self.caption is None else self.caption.values

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from genctl.common.errors import BadContent, MissingInput
-from genctl.data.base import Data, Images, Split
+from genctl.data.base import Images, Split
+from genctl.data.handwriting import Strokes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,7 @@ TEST_PER_CLASS = 30
 SHA256 = "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"  # of the unpacked table
 
 
-class Digits(Data):
+class Digits(Strokes):
     """Handwritten digits that need no download."""
 
     kind: Literal["digits"] = "digits"

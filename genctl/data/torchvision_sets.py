@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from genctl.common.errors import BadContent, Unavailable
 from genctl.common.settings import Bookkeeping
 from genctl.data.base import Data, Images, Root, Split
+from genctl.data.handwriting import Strokes
 
 
 class TorchvisionSet(Data):
@@ -173,7 +174,7 @@ class VerifiedSet(TorchvisionSet):
         return f"{', '.join(self.checksums)} (unpacked, in {self.unpacked})"
 
 
-class Mnist(VerifiedSet):
+class Mnist(Strokes, VerifiedSet):
     """LeCun et al. 1998: 60,000 and 10,000 handwritten digits; 28x28, padded to 32x32."""
 
     kind: Literal["mnist"] = "mnist"
@@ -216,7 +217,7 @@ class FashionMnist(VerifiedSet):
     }
 
 
-class Kmnist(TorchvisionSet):
+class Kmnist(Strokes, TorchvisionSet):
     """Clanuwat et al. 2018: ten classes of cursive Japanese characters."""
 
     kind: Literal["kmnist"] = "kmnist"
@@ -224,7 +225,7 @@ class Kmnist(TorchvisionSet):
     license: ClassVar[str | None] = "CC-BY-SA-4.0"
 
 
-class Qmnist(TorchvisionSet):
+class Qmnist(Strokes, TorchvisionSet):
     """Yadav and Bottou 2019: MNIST reconstructed, with 60,000 test digits."""
 
     kind: Literal["qmnist"] = "qmnist"
@@ -236,7 +237,7 @@ class Qmnist(TorchvisionSet):
         return dataset.data[:, None], labels.long(), tuple("0123456789")
 
 
-class Emnist(TorchvisionSet):
+class Emnist(Strokes, TorchvisionSet):
     """Cohen et al. 2017: handwritten letters and digits."""
 
     kind: Literal["emnist"] = "emnist"

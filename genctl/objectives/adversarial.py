@@ -135,4 +135,11 @@ def _classification(name: str, weight: float, logits: Tensor, batch: Batch) -> T
     """The cross-entropy of logits (B, num_classes) with the labels; none without classes."""
     from torch.nn.functional import cross_entropy
 
-    return {name: weight * cross_entropy(logits, batch.labels)} if logits.shape[1] else {}
+    if not logits.shape[1]:
+        return {}
+    parts = logits.split(batch.attribute_sizes, dim=1)
+    losses = [
+        cross_entropy(part, values)
+        for part, values in zip(parts, batch.attributes.unbind(dim=1), strict=True)
+    ]
+    return {name: weight * sum(losses[1:], losses[0])}

@@ -61,6 +61,7 @@ class Batches:
             variant=variant,
             progress=progress,
             noise=noise,
+            caption=chosen.caption,
         )
 
     def noise(self, number: int) -> BatchNoise:

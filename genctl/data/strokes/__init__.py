@@ -1,0 +1,1 @@
+"""Measures of pen strokes, and captions that say what they are."""
