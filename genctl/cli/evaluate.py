@@ -112,6 +112,8 @@ def _report(result: dict[str, Any], styled: bool) -> str:
     with report.capture() as captured:
         report.print(f"{printable(result['run'])}: {what}", markup=False, soft_wrap=True)
         report.print(_table(result))
+        for name, value in result.get("chance", {}).items():
+            report.print(f"{name.replace('_', ' ')} by chance, given the class: {value:.4f}")
         for name, value in result.get("floor", {}).items():
             report.print(f"{name} of a perfect generator with {result['n']:,} samples: {value:.4f}")
     return captured.get().rstrip()

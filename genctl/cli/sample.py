@@ -35,9 +35,17 @@ def sample(
             "--condition",
             metavar="SPEC",
             help="What to generate more of: an image file, a folder or glob of images, label:7, "
-            "mnist:test[0:10], codes.npz[3], mix:A,B, or noise; repeatable. "
+            "mnist:test[0:10], codes.npz[3], text:WORDS, mix:A,B, or noise; repeatable. "
             "Default: every class once per row.",
             autocompletion=completion.conditions,
+        ),
+    ] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--prompt",
+            metavar="WORDS",
+            help="What to generate, in words; the same as --condition text:WORDS. Repeatable.",
         ),
     ] = None,
     n: Annotated[
@@ -108,6 +116,7 @@ def sample(
             from genctl.cli.run_option import load_model
             from genctl.common.devices import choose_device
             from genctl.inference import writers
+            from genctl.inference.prompts import PREFIX
             from genctl.inference.provenance import provenance_of
             from genctl.inference.samples import MAX_SEED, SampleRequest, SampleSet
 
@@ -119,7 +128,8 @@ def sample(
             raise UsageError(f"--truncation {truncation}: must be a finite number, such as 0.7")
 
         trained = load_model(run, runs, choose_device(device), console_, "sampling from")
-        request = SampleRequest(tuple(condition or ()), n, seed, truncation, interpolate)
+        specs = (*(condition or ()), *(f"{PREFIX}{words}" for words in prompt or ()))
+        request = SampleRequest(specs, n, seed, truncation, interpolate)
         samples = SampleSet.from_request(request, trained, console_.info, console_.warn)
         provenance = asdict(provenance_of(samples))
         target = out or _default_path(provenance, form)

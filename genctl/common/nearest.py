@@ -16,6 +16,13 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     return next(iter(get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")
 
 
+def nearest_words(word: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Up to ``count`` words of ``known`` that are like ``word``, the most similar first."""
+    from difflib import get_close_matches
+
+    return get_close_matches(word, list(known), n=count)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A question to append to an error message; empty where no word is similar enough."""
     near = nearest(word, known)

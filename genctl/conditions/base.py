@@ -102,6 +102,10 @@ class Condition(Settings):
     def example_inputs(self, images: Images, count: int) -> Tensor:
         """Up to ``count`` encoder inputs for the sample grids of a run."""
 
+    def example_pictures(self, images: Images, inputs: Tensor) -> list[Tensor] | None:
+        """Pictures (C, H, any width) uint8 of encoder inputs, to stand in front of samples."""
+        return None
+
     @abstractmethod
     def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
         """One code for each class, (num_classes, code_dim).

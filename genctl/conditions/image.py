@@ -135,6 +135,12 @@ class Image(Coded):
         present = labels.unique()[:count]
         return images.floats(torch.stack([(labels == label).nonzero()[0, 0] for label in present]))
 
+    def example_pictures(self, images: Images, inputs: Tensor) -> list[Tensor]:
+        """The images themselves."""
+        from genctl.data.pixels import to_uint8
+
+        return list(to_uint8(inputs))
+
     def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
         """The mean code of some images of each class; of any images if a class has none."""
         import torch

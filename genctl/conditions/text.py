@@ -1,4 +1,4 @@
-"""Conditioned on words: a small transformer turns a caption into a code, trained with the generator.
+"""Conditioned on words: a small transformer, trained with the generator, turns them into a code.
 
 Each real image comes with one of its captions. The encoder's cross-entropy, and the critic's, are
 about what captions say: the class, and with `data.captions: strokes` a third of each measure.
@@ -124,6 +124,15 @@ class Text(Coded):
         present = labels.unique()[:count]
         first = torch.stack([(labels == label).nonzero()[0, 0] for label in present])
         return self.encoder_inputs(images, first)
+
+    def example_pictures(self, images: Images, inputs: Tensor) -> list[Tensor]:
+        """The captions, written."""
+        from genctl.data.caption_pictures import caption_picture
+        from genctl.data.captions import text_of
+
+        vocabulary = _captions(images).vocabulary
+        texts = [text_of(tokens, vocabulary) for tokens in inputs.tolist()]
+        return [caption_picture(text, images.shape) for text in texts]
 
     def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
         """The mean code of captions that say the class alone; of any images if a class has none."""

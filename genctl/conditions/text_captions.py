@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
+from torch import Tensor
 
-from genctl.common.errors import BadContent, ConfigError
+from genctl.common.errors import ConfigError
 from genctl.data.base import Data, Images
-from genctl.data.captions import Captions, numbers_of, tokenize, vocabulary_of, words_of
 from genctl.data.strokes.cache import cached_measures
 from genctl.data.strokes.captions import stroke_captions, third_edges, thirds
-from genctl.data.strokes.grammar import all_words, held_out_pairs
+from genctl.data.strokes.grammar import Named, all_words, held_out_pairs
 
 MAX_CAPTION = 1000  # words; a longer one is a text, not a caption
 
@@ -30,7 +28,7 @@ def with_captions(
         if not train.classes:
             raise ConfigError(["data.captions: strokes needs data with classes"])
         _require_room(len(all_words(train.classes)), vocabulary_size)
-        edges = third_edges(cached_measures(train))
+        edges = edges_of(train)
         held_out = held_out_pairs(len(train.classes))
         return (
             _describe(train, edges, max_words, held_out),
@@ -44,7 +42,14 @@ def with_captions(
     )
 
 
-def _describe(images, edges, max_words, held_out):
+def edges_of(train: Images) -> Tensor:
+    """The two values (2, measures) of each measure that divide training images in thirds."""
+    return third_edges(cached_measures(train))
+
+
+def _describe(
+    images: Images, edges: Tensor, max_words: int, held_out: frozenset[frozenset[Named]]
+) -> Images:
     found = thirds(cached_measures(images), edges)
     return replace(images, tokens=stroke_captions(images, found, max_words, held_out))
 

@@ -145,26 +145,29 @@ def tensor_to_pil(pixels: Tensor) -> Image.Image:
 
 
 def grid(rows: list[list[Tensor]], gap: int = 2, first_column_gap: int = 0) -> Tensor:
-    """Arrange images (C, H, W) uint8 in rows, (C, height, width) uint8.
+    """Arrange images (C, H, any width) uint8 in rows, (C, height, width) uint8.
 
     Args:
-        rows: the images; shorter rows are filled with the background.
+        rows: the images; a column is as wide as its widest, and shorter rows are filled with the
+            background.
         gap: pixels of background around each image.
         first_column_gap: additional pixels between the first column and the others.
     """
     import torch
 
-    channels, height, width = rows[0][0].shape
-    columns = max(map(len, rows))
-    across = columns * (width + gap) + gap + first_column_gap
+    channels, height, _ = rows[0][0].shape
+    lefts, across = [], gap
+    for j in range(max(map(len, rows))):
+        lefts.append(across)
+        across += max(row[j].shape[2] for row in rows if j < len(row)) + gap
+        across += 0 if j else first_column_gap
     sheet = torch.full(
         (channels, len(rows) * (height + gap) + gap, across), BACKGROUND, dtype=torch.uint8
     )
     for i, row in enumerate(rows):
         top = gap + i * (height + gap)
-        for j, image in enumerate(row):
-            left = gap + j * (width + gap) + (first_column_gap if j else 0)
-            sheet[:, top : top + height, left : left + width] = image.cpu()
+        for left, image in zip(lefts, row, strict=False):
+            sheet[:, top : top + height, left : left + image.shape[2]] = image.cpu()
     return sheet
 
 

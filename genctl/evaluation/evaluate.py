@@ -22,7 +22,8 @@ from genctl.data.base import Images, Split
 from genctl.evaluation.cas import classification_accuracy_score
 from genctl.evaluation.judge_cache import load_judge
 from genctl.evaluation.neighbours import K
-from genctl.evaluation.protocol import is_conditional, random_indices, sample
+from genctl.evaluation.obedience import Obedience
+from genctl.evaluation.protocol import is_conditional, random_indices, sample, sample_kinds
 from genctl.evaluation.real_reference import Extractor, RealReference, Scores
 from genctl.evaluation.scores import agreement, class_shares, expected_kl, mode_scores
 from genctl.evaluation.warnings import warnings
@@ -58,7 +59,8 @@ def evaluate_model(
         The JSON of the command: run, model_sha256, judge (accuracy, digest, version), n, against,
         features, seeds, scores and their std over seeds, real (the scores of real images),
         per_class (scores and real of each class), warnings; for stacked images also floor (the
-        scores that a perfect generator is expected to have with n samples).
+        scores that a perfect generator is expected to have with n samples), and for captions about
+        strokes chance (the scores of drawings that obey the class alone).
 
     Raises:
         UsageError: the data has no classes or too few images, or an option does not fit.
@@ -77,10 +79,11 @@ def evaluate_model(
         train_images, test_images, judge, n, options.against, conditional, extractor
     )
     reporter.progress("measuring real images", 1.0)
+    obedience = _obedience(trained, train_images, test_images)
     by_seed, by_seed_and_class, shares = [], [], []
     for seed in range(options.seeds):
         reporter.progress("measuring samples", seed / options.seeds)
-        seed_scores, class_scores, seed_shares = _score_samples(trained, reference, seed)
+        seed_scores, class_scores, seed_shares = _score_samples(trained, reference, seed, obedience)
         by_seed.append(seed_scores)
         by_seed_and_class.append(class_scores)
         shares.append(seed_shares)
@@ -105,6 +108,11 @@ def evaluate_model(
         "seeds": options.seeds,
         "scores": scores,
         "real": real,
+        **(
+            {"chance": obedience.chance(random_indices(test_images, n, "test"))}
+            if obedience
+            else {}
+        ),
         **({"floor": {"kl": expected_kl(len(names), n)}} if "kl" in scores else {}),
         "std": _std(by_seed),
         "per_class": {
@@ -180,7 +188,7 @@ def _num_samples(options: EvaluationOptions, test_images: Images, reporter: Repo
 
 
 def _score_samples(
-    trained: TrainedModel, reference: RealReference, seed: int
+    trained: TrainedModel, reference: RealReference, seed: int, obedience: Obedience | None
 ) -> tuple[Scores, list[Scores], Tensor]:
     """The scores of one seed, those of each class, and the share of each class among samples."""
     model, test_images = trained.model, reference.test_images
@@ -193,13 +201,25 @@ def _score_samples(
     scores |= mode_scores(samples.predicted, test_images)
     if reference.conditional:
         scores["agreement"] = agreement(labels, samples.predicted)
+    if obedience is not None:
+        scores |= obedience.score(samples.pixels, index, samples.predicted)
     conditions = min(MAX_CONDITIONS, max(reference.n // SAMPLES_PER_CONDITION, 1))
     groups = reference.measure(
-        sample(model, test_images, index[:conditions], seed, SAMPLES_PER_CONDITION)
+        sample_kinds(model, test_images, index[:conditions], seed, SAMPLES_PER_CONDITION)
     ).features.unflatten(0, (conditions, SAMPLES_PER_CONDITION))
     scores["diversity"] = reference.diversity(groups, labels[:conditions])
     scores["copies"] = reference.copies(samples.pixels)
     return scores, by_class, class_shares(samples.predicted, reference.num_classes)
+
+
+def _obedience(
+    trained: TrainedModel, train_images: Images, test_images: Images
+) -> Obedience | None:
+    """What measures whether captions are obeyed, if they are about what can be measured."""
+    config = trained.metadata.config
+    if test_images.tokens is None or not config.data.caption_attributes:
+        return None
+    return Obedience(train_images, test_images)
 
 
 def _probe(trained: TrainedModel, train_images: Images, test_images: Images) -> Scores:

@@ -23,12 +23,25 @@ def random_indices(images: Images, count: int, *purpose: str) -> Tensor:
     return order[torch.arange(count) % len(order)]
 
 
-def sample(model: Model, images: Images, index: Tensor, seed: int, per_image: int = 1) -> Tensor:
-    """Generate ``per_image`` samples with each of the images at ``index`` as the condition.
+def sample(model: Model, images: Images, index: Tensor, seed: int) -> Tensor:
+    """Generate a sample with each of the images at ``index`` as the condition.
+
+    Returns:
+        Pixels (len(index), C, H, W) uint8 on the CPU.
+    """
+    return _sample(model, model.condition.encoder_inputs(images, index), seed, 1)
+
+
+def sample_kinds(model: Model, images: Images, index: Tensor, seed: int, per_image: int) -> Tensor:
+    """Generate ``per_image`` samples of the kind of each of the images at ``index``, and no more.
 
     Returns:
         Pixels (len(index) * per_image, C, H, W) uint8 on the CPU, image by image.
     """
-    codes = sampling.encode(model, model.condition.encoder_inputs(images, index))
-    z = sampling.sample_z(seed, 0, len(index) * per_image, model.z_dim)
+    return _sample(model, model.condition.kind_inputs(images, index), seed, per_image)
+
+
+def _sample(model: Model, inputs: Tensor, seed: int, per_image: int) -> Tensor:
+    codes = sampling.encode(model, inputs)
+    z = sampling.sample_z(seed, 0, len(inputs) * per_image, model.z_dim)
     return sampling.generate(model, z, codes.repeat_interleave(per_image, dim=0))

@@ -17,56 +17,87 @@ from torch import Tensor
 from genctl.common.errors import UsageError
 from genctl.common.files import atomic_write, make_folder
 from genctl.conditions.image import Image
+from genctl.conditions.text import Text
 from genctl.inference.inputs import as_path, picture_paths
-from genctl.inference.resolve import DATASET, Notify, encode_dataset, encode_pictures
-from genctl.inference.resolved import ImageCode
+from genctl.inference.prompts import encode_prompt, is_prompt, read_captions
+from genctl.inference.resolve import (
+    DATASET,
+    Notify,
+    dataset_captions,
+    encode_dataset,
+    encode_pictures,
+)
+from genctl.inference.resolved import ClassCode, ImageCode
+from genctl.inference.sampling import generate, sample_z
 from genctl.runs.model_file import TrainedModel
 
 
 @dataclass(frozen=True)
 class EncodedImages:
-    """Images and their codes."""
+    """Images, or words, and their codes."""
 
     codes: Tensor  # (N, code_dim) float32
     paths: list[str]
     labels: list[int] | None  # None unless every image has one
-    pixels: Tensor  # (N, C, H, W) uint8, as the encoder saw them
+    pixels: Tensor  # (N, C, H, W) uint8, as the encoder saw them; drawings of words
 
 
 def encode(inputs: Sequence[str], trained: TrainedModel, warn: Notify) -> EncodedImages:
-    """Encode files, folders, globs and data sets.
+    """Encode files, folders, globs and data sets; for a model of words, prompts and text files.
 
     Raises:
-        UsageError: the model has no image encoder.
-        MissingInput, BadContent: an image cannot be read; then nothing is returned.
+        UsageError: the model has no encoder of images or words.
+        MissingInput, BadContent: an input cannot be read; then nothing is returned.
     """
     require_encoder(trained)
-    images: list[ImageCode] = []
+    images: list[ClassCode | ImageCode] = []
     for name in inputs:
-        if DATASET.fullmatch(name):
+        if isinstance(trained.metadata.config.condition, Text):
+            images += _encode_words(name, trained)
+        elif DATASET.fullmatch(name):
             images += encode_dataset(name, trained)
         else:
             images += _encode_path(name, trained, warn)
     labels = [image.label for image in images if image.label is not None]
+    codes = torch.stack([image.code for image in images])
     return EncodedImages(
-        torch.stack([image.code for image in images]),
+        codes,
         [image.name for image in images],
         labels if len(labels) == len(images) else None,
-        torch.stack([image.picture for image in images if image.picture is not None]),
+        _pictures(images, codes, trained),
     )
 
 
+def _pictures(
+    images: Sequence[ClassCode | ImageCode], codes: Tensor, trained: TrainedModel
+) -> Tensor:
+    """What the encoder saw; for words, a drawing of each, all with the same z."""
+    if isinstance(trained.metadata.config.condition, Text):
+        z = sample_z(0, 0, 1, trained.model.z_dim).expand(len(codes), -1)
+        return generate(trained.model, z, codes)
+    return torch.stack([image.picture for image in images if image.picture is not None])
+
+
 def require_encoder(trained: TrainedModel) -> None:
-    """Refuse a model that is not conditioned on images.
+    """Refuse a model that is not conditioned on images or words.
 
     Raises:
-        UsageError: it has no image encoder.
+        UsageError: it has no such encoder.
     """
-    if not isinstance(trained.metadata.config.condition, Image):
+    if not isinstance(trained.metadata.config.condition, Image | Text):
         raise UsageError(
             f"cannot encode with {trained.path}: it has no image encoder; a config with "
             "`condition: {kind: image}` trains one, as mnist_cgan does"
         )
+
+
+def _encode_words(name: str, trained: TrainedModel) -> Sequence[ClassCode]:
+    """A prompt, the captions in the lines of a text file, or those of a data set's images."""
+    if is_prompt(name):
+        return [encode_prompt(name, trained)]
+    if DATASET.fullmatch(name):
+        return dataset_captions(name, trained)
+    return read_captions(as_path(name, "INPUT"), trained)
 
 
 def _encode_path(name: str, trained: TrainedModel, warn: Notify) -> list[ImageCode]:

@@ -1,7 +1,7 @@
 """From the text after ``--condition`` to pictures and codes.
 
 A spec is an image file, a folder or glob of images, ``label:7``, ``mnist:test[0:10]``, a codes file
-``codes.npz[3]``, ``mix:A,B``, or ``noise``.
+``codes.npz[3]``, ``mix:A,B``, ``text:a thick seven``, or ``noise``.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,23 @@ from genctl.common.errors import BadContent, MissingInput, UsageError
 from genctl.common.nearest import did_you_mean, nearest
 from genctl.common.registry import kinds
 from genctl.conditions.image import Image
+from genctl.conditions.text import Text
+from genctl.config.loading import load_data
+from genctl.data.captions import FULL, text_of
 from genctl.data.pictures import read_picture
 from genctl.data.pixels import to_floats
 from genctl.data.preprocess import preprocess
 from genctl.inference import sampling
 from genctl.inference.inputs import as_path, picture_paths, read_codes, select_indices
-from genctl.inference.resolved import ClassCode, CodeMix, ImageCode, RandomCodes, ResolvedCondition
+from genctl.inference.prompts import PREFIX, encode_captions, encode_prompt, is_prompt
+from genctl.inference.resolved import (
+    CaptionCode,
+    ClassCode,
+    CodeMix,
+    ImageCode,
+    RandomCodes,
+    ResolvedCondition,
+)
 from genctl.runs.model_file import TrainedModel
 
 DATASET = re.compile(r"(\w+):(train|test)(?:\[(.*)\])?")
@@ -76,11 +88,15 @@ def _resolve(
 ) -> Sequence[ResolvedCondition]:
     if spec == "noise":
         return [_noise(trained)]
+    if is_prompt(spec):
+        return [encode_prompt(spec, trained)]
     if spec.startswith("label:"):
         return [_class_code(_class_label(spec, trained), trained)]
     if spec.startswith("mix:"):
         return [_mix(spec, trained, warn, steps)]
     if DATASET.fullmatch(spec):
+        if isinstance(trained.metadata.config.condition, Text):
+            return dataset_captions(spec, trained)
         require_image_encoder(spec, trained)
         return encode_dataset(spec, trained)
     if found := CODES_FILE.fullmatch(spec):
@@ -99,7 +115,9 @@ def _suggest(spec: str) -> None:
         MissingInput: the spec begins almost like one that names no file.
     """
     word, colon, rest = spec.partition(":")
-    near = nearest(word, ["label", "mix", *kinds("data")] if colon else ["noise"], cutoff=0.8)
+    near = nearest(
+        word, ["label", "mix", "text", *kinds("data")] if colon else ["noise"], cutoff=0.8
+    )
     if near:
         meant = f"{near}{colon}{rest}"
         raise MissingInput(f"cannot read {spec}: no such file; did you mean {meant!r}?")
@@ -138,7 +156,7 @@ def _class_label(spec: str, trained: TrainedModel) -> int:
 
 
 def _mix(spec: str, trained: TrainedModel, warn: Notify, steps: int) -> CodeMix:
-    ends = spec.removeprefix("mix:").split(",")
+    ends = _mix_ends(spec)
     if len(ends) != 2:
         raise UsageError(f"--condition {spec}: must name two conditions, as in mix:label:1,label:7")
     resolved: list[ResolvedCondition] = []
@@ -149,6 +167,12 @@ def _mix(spec: str, trained: TrainedModel, warn: Notify, steps: int) -> CodeMix:
         resolved += found
     start, end_ = resolved
     return CodeMix(name=spec, z_dim=trained.model.z_dim, start=start, end=end_, steps=steps)
+
+
+def _mix_ends(spec: str) -> list[str]:
+    """The two ends; where there are prompts, which may have commas, they begin a new end."""
+    ends = spec.removeprefix("mix:")
+    return re.split(f",(?={PREFIX})", ends, maxsplit=1) if f",{PREFIX}" in ends else ends.split(",")
 
 
 def _codes_file(
@@ -185,6 +209,30 @@ def encode_dataset(spec: str, trained: TrainedModel) -> list[ImageCode]:
     has_labels = images.classes == trained.metadata.classes
     labels = [int(images.labels[index]) if has_labels else None for index in indices]
     return _encode(names, images.pixels[indices], labels, trained)
+
+
+def dataset_captions(spec: str, trained: TrainedModel) -> list[CaptionCode]:
+    """What can be said of the images that a spec like ``mnist:test[0:10]`` names, with codes.
+
+    Raises:
+        UsageError: the model was not trained on this data set, or there is no such image.
+    """
+    found = DATASET.fullmatch(spec)
+    assert found is not None
+    config = trained.metadata.config
+    if found[1] != config.data.kind:
+        raise UsageError(
+            f"--condition {spec}: the model knows captions of {config.data.kind} alone; give words"
+        )
+    images = load_data(config)[("train", "test").index(found[2])]
+    assert images.tokens is not None
+    chosen = select_indices(found[3], len(images), f"--condition {spec}")
+    words = images.tokens.at(torch.tensor(chosen), FULL).tokens.tolist()
+    texts = [text_of(row, images.tokens.vocabulary) for row in words]
+    return [
+        replace(code, label=int(images.labels[index]))
+        for index, code in zip(chosen, encode_captions(texts, trained), strict=True)
+    ]
 
 
 def _dataset_settings(spec: str, kind: str, trained: TrainedModel) -> Any:
@@ -245,13 +293,15 @@ def _encode(
 
 
 def require_image_encoder(spec: str, trained: TrainedModel) -> None:
-    """Refuse the image ``spec`` for a model that is conditioned on labels.
+    """Refuse the image ``spec`` for a model that is conditioned on labels or words.
 
     Raises:
         UsageError: the model is.
     """
-    if not isinstance(trained.metadata.config.condition, Image):
+    condition = trained.metadata.config.condition
+    if not isinstance(condition, Image):
+        what, instead = ("words", "text:…") if condition.kind == "text" else ("labels", "label:K")
         raise UsageError(
-            f"--condition {spec}: {trained.path} is conditioned on labels; use label:K, or train "
+            f"--condition {spec}: {trained.path} is conditioned on {what}; use {instead}, or train "
             "with `condition: {kind: image}`"
         )

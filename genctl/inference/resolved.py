@@ -66,6 +66,11 @@ class ClassCode(ResolvedCondition):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class CaptionCode(ClassCode):
+    """The code of a caption. All captions share their z, so that a column shows what words do."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ImageCode(ResolvedCondition):
     """The code of one image, whose samples have z of their own.
 

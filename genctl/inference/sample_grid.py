@@ -4,7 +4,6 @@ from torch import Tensor
 
 from genctl.data import pictures
 from genctl.data.base import Images
-from genctl.data.pixels import to_uint8
 from genctl.inference import sampling
 from genctl.model import Model
 
@@ -16,6 +15,7 @@ class SampleGrid:
 
     def __init__(self, model: Model, test_images: Images, seed: int) -> None:
         self.inputs = model.condition.example_inputs(test_images, ROWS).cpu()  # (ROWS, ...)
+        self.front = model.condition.example_pictures(test_images, self.inputs)
         samples = COLUMNS * len(self.inputs)
         if model.condition.code_dim:
             self.z = sampling.sample_z(seed, 0, COLUMNS, model.z_dim).repeat(len(self.inputs), 1)
@@ -27,9 +27,9 @@ class SampleGrid:
         codes = sampling.encode(model, self.inputs).repeat_interleave(COLUMNS, dim=0)
         samples = sampling.generate(model, self.z, codes)
         rows = [list(row) for row in samples.split(COLUMNS)]
-        if self.inputs.ndim < 4:  # labels, or no condition
+        if self.front is None:
             return pictures.grid(rows)
-        front = to_uint8(self.inputs)
         return pictures.grid(
-            [[picture, *row] for picture, row in zip(front, rows, strict=True)], first_column_gap=4
+            [[picture, *row] for picture, row in zip(self.front, rows, strict=True)],
+            first_column_gap=4,
         )

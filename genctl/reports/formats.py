@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-LOWER_IS_BETTER = frozenset({"overall", "fid", "kl", "copies"})
-SHARES = frozenset({"agreement", "copies", "cas", "linear_probe", "nearest_neighbours"})
+LOWER_IS_BETTER = frozenset({"overall", "fid", "kl", "copies", "thickness_error", "slant_error"})
+SHARES = frozenset({"agreement", "copies", "cas", "linear_probe", "nearest_neighbours",
+                    "thirds", "thickness_thirds", "slant_thirds", "width_thirds", "size_thirds",
+                    "pairs", "held_out_pairs"})  # fmt: skip
 """Scores that are shown in per cent."""
 
 NAMES = {"fid": "FID", "kl": "KL", "cas": "CAS"}

@@ -30,6 +30,7 @@ class ModelMetadata:
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     images: int  # real images seen in training
+    vocabulary: tuple[str, ...] = ()  # the words that a text encoder knows, in their order
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ def write(
         "preprocessing": asdict(metadata.preprocessing),
         "images": metadata.images,
     }
+    if metadata.vocabulary:
+        values["vocabulary"] = list(metadata.vocabulary)
     return tensors.write(path, content, values)
 
 
@@ -126,6 +129,7 @@ def _metadata(values: dict[str, Any], path: Path) -> ModelMetadata:
             classes=TypeAdapter(tuple[str, ...]).validate_python(values["classes"]),
             preprocessing=TypeAdapter(Preprocessing).validate_python(values["preprocessing"]),
             images=TypeAdapter(int).validate_python(values["images"]),
+            vocabulary=TypeAdapter(tuple[str, ...]).validate_python(values.get("vocabulary", ())),
         )
     except KeyError as error:
         raise BadContent(f"cannot use {path}: its metadata lack {error}; get it again") from None

@@ -94,8 +94,13 @@ class RunOutputs:
 
     def save_model(self) -> None:
         """Write the EMA, and what else sampling needs."""
+        captions = self.images.tokens
         metadata = model_file.ModelMetadata(
-            self.config, self.images.classes, self.preprocessing, self.state.images
+            self.config,
+            self.images.classes,
+            self.preprocessing,
+            self.state.images,
+            () if captions is None else captions.vocabulary,
         )
         model_file.write(self.run.model, self.state.ema.model, *self.codes(), metadata)
 

@@ -69,7 +69,9 @@ def held_out_pairs(num_classes: int) -> frozenset[frozenset[Named]]:
     How well a model draws them shows whether it combines words, or knows whole captions.
     """
     thirds = named_values()
-    pairs = [frozenset((Named(0, label), thirds[label % len(thirds)])) for label in range(num_classes)]
+    pairs = [
+        frozenset((Named(0, label), thirds[label % len(thirds)])) for label in range(num_classes)
+    ]
     pairs.append(frozenset((Named(1, 0), Named(2, 2))))  # thin, leaning right
     pairs.append(frozenset((Named(2, 0), Named(3, 2))))  # leaning left, wide
     return frozenset(pairs)
@@ -140,7 +142,9 @@ def random_caption(
         The caption, and which of the values it says.
     """
     said = [rng.random() < SAY_CLASS]
-    said += [rng.random() < SAY and bool(ADJECTIVES[m][values[i]]) for i, m in enumerate(MEASURES, 1)]
+    said += [
+        rng.random() < SAY and bool(ADJECTIVES[m][values[i]]) for i, m in enumerate(MEASURES, 1)
+    ]
     forget_held_out(said, values, held_out, rng)
     before, after = [], []
     for number, measure in enumerate(MEASURES, start=1):

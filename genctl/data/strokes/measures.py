@@ -20,6 +20,7 @@ MARGIN = 2  # pixels around what an image shows
 CHUNK = 64  # images at a time, which fit into a core's cache
 MIN_RANGE = 2  # grey levels; an image with less contrast shows no stroke
 
+
 @torch.no_grad()
 def measure(pixels: Tensor) -> Tensor:
     """The measures of light strokes on a dark ground.
