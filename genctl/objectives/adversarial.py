@@ -110,8 +110,9 @@ class Adversarial(Objective):
             terms = self.generator_terms(critic, batch.real, forward.images) | forward.codes.terms
             if self.generator_cross_entropy_weight and forward.codes.generator.shape[1]:
                 logits = critic.class_logits(forward.images)
+                said = None if batch.caption is None else batch.caption.says
                 terms |= _classification(
-                    "class", self.generator_cross_entropy_weight, logits, batch
+                    "class", self.generator_cross_entropy_weight, logits, batch, said
                 )
             return terms
 
@@ -131,15 +132,24 @@ class Adversarial(Objective):
         """The generator's losses, from images (B, C, H, W) in about [-1, 1]."""
 
 
-def _classification(name: str, weight: float, logits: Tensor, batch: Batch) -> Terms:
-    """The cross-entropy of logits (B, num_classes) with the labels; none without classes."""
+def _classification(
+    name: str, weight: float, logits: Tensor, batch: Batch, said: Tensor | None = None
+) -> Terms:
+    """The cross-entropy of logits (B, num_classes) with the labels; none without classes.
+
+    Of captions, that of each attribute, summed; with ``said`` (B, attributes) bool only of those
+    images whose caption says it.
+    """
     from torch.nn.functional import cross_entropy
 
     if not logits.shape[1]:
         return {}
-    parts = logits.split(batch.attribute_sizes, dim=1)
-    losses = [
-        cross_entropy(part, values)
-        for part, values in zip(parts, batch.attributes.unbind(dim=1), strict=True)
-    ]
+    losses = []
+    for number, part in enumerate(logits.split(batch.attribute_sizes, dim=1)):
+        values = batch.attributes[:, number]
+        if said is None:
+            losses.append(cross_entropy(part, values))
+        else:
+            each = cross_entropy(part, values, reduction="none") * said[:, number]
+            losses.append(each.sum() / said[:, number].sum().clamp(min=1))
     return {name: weight * sum(losses[1:], losses[0])}

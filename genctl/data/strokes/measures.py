@@ -36,8 +36,10 @@ def measure(pixels: Tensor) -> Tensor:
     Returns:
         (N, 4) float32 on the CPU, in the order of ``MEASURES``; zeros for an image without strokes.
     """
-    rows = [_measure_chunk(chunk.cpu().float().mean(dim=1)) for chunk in pixels.split(CHUNK)]
-    return torch.cat(rows) if rows else torch.empty(0, len(MEASURES))
+    if not len(pixels):
+        return torch.empty(0, len(MEASURES))
+    chunks = pixels.split(CHUNK)
+    return torch.cat([_measure_chunk(chunk.cpu().float().mean(dim=1)) for chunk in chunks])
 
 
 def _measure_chunk(grey: Tensor) -> Tensor:
@@ -90,7 +92,8 @@ def enlarge(ink: Tensor) -> Tensor:
     """Images (N, H, W), enlarged by ``SCALE`` with bicubic interpolation; (H, W, N)."""
     down, across = (_enlargement(side) for side in ink.shape[1:])
     taller = down @ ink.permute(1, 2, 0).flatten(1)  # (H', W N)
-    return across @ taller.unflatten(1, (ink.shape[2], len(ink)))
+    enlarged: Tensor = across @ taller.unflatten(1, (ink.shape[2], len(ink)))
+    return enlarged
 
 
 def distance_to_outside(inside: Tensor) -> Tensor:

@@ -66,4 +66,5 @@ class Block(nn.Module):
         qkv = qkv.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, heads, L, d)
         attended = scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], attn_mask=mask)
         features = features + self.from_heads(attended.transpose(1, 2).flatten(2))
-        return features + self.contract(gelu(self.expand(self.norm(features))))
+        output: Tensor = features + self.contract(gelu(self.expand(self.norm(features))))
+        return output
