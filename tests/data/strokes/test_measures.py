@@ -37,8 +37,8 @@ def test_the_parallelogram_of_an_ellipse_leaves_two_per_cent_outside(degrees: fl
     assert (math.acos(u) - u * math.sqrt(1 - u * u)) / math.pi == pytest.approx(0.01, abs=1e-5)
     ink = sheared_ellipse(10.0, 18.0, degrees).float() / 255
     width, height = bounding_parallelogram(ink, horizontal_shear(ink))
-    assert float(height) == pytest.approx(18 * u, abs=0.2)
-    assert float(width) == pytest.approx(10 * u, abs=0.4)
+    assert float(height) == pytest.approx(18 * u, abs=0.3)
+    assert float(width) == pytest.approx(10 * u, abs=0.6)  # a row of pixels is smeared
     size = measure(sheared_ellipse(10.0, 18.0, degrees)[None])[0, SIZE]
     assert float(size) == pytest.approx(float((width * height).sqrt()), abs=0.05)
 
