@@ -2,6 +2,7 @@
 
 import random
 from itertools import product
+from pathlib import Path
 
 import pytest
 import torch
@@ -113,7 +114,9 @@ def test_every_caption_of_an_image_is_chosen_by_some_share() -> None:
     assert torch.equal(chosen.tokens, captions.tokens[captions.group[0]])
 
 
-def test_measures_are_kept_for_the_next_start(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measures_are_kept_for_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GENCTL_CACHE", str(tmp_path))
     monkeypatch.setattr(cache, "MIN_CACHED", 1)
     first = cache.cached_measures(images())
