@@ -74,6 +74,12 @@ def require_trained_once(folder: Path) -> None:
         furthest[run] = int(images)
 
 
+def require_scored_once(folder: Path) -> None:
+    """No run was scored twice at the same number of images."""
+    scored = (folder / "scored").read_text().splitlines()
+    assert len(set(scored)) == len(scored)
+
+
 def table(done: Completed) -> list[dict[str, Any]]:
     """The rows of ``--csv``, by run, without the time that they took."""
     rows = list(csv.DictReader(io.StringIO(done.out)))

@@ -17,6 +17,7 @@ from tests.support.sweeps import (
     finish,
     kill_sweep,
     plan_codes,
+    require_scored_once,
     require_trained_once,
     start_sweep,
     sweep,
@@ -90,6 +91,7 @@ def test_several_processes_share_a_sweep(words: tuple[str, ...], tmp_path: Path)
     assert [table(one) for one in done] == [table(alone)] * 3
     assert sorted(trained(tmp_path / "shared")) == sorted(trained(tmp_path / "alone"))
     require_trained_once(tmp_path / "shared")
+    require_scored_once(tmp_path / "shared")
 
 
 # -- successive halving ---------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from tests.support.sweeps import (
     finish,
     kill_sweep,
     plan_codes,
+    require_scored_once,
     require_trained_once,
     start_sweep,
     sweep,
@@ -104,6 +105,7 @@ def test_several_processes_train_each_trial_once(
     assert len(set(steps)) == len(steps)
     for name in set(names):
         require_trained_once(tmp_path / name)
+        require_scored_once(tmp_path / name)
     assert [len(one.json["points"]) for one in done] == [9, 9, 9]
     assert done[0].json == done[1].json == done[2].json
     runs = {step.split()[0] for step in steps}
