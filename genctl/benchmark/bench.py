@@ -17,7 +17,9 @@ from genctl.benchmark.plain_loop import PlainLoop, with_torch_layers
 from genctl.benchmark.sampling import genctl_samples, plain_samples
 from genctl.benchmark.startup import start_times
 from genctl.common.devices import choose_precision, device_name
+from genctl.common.errors import UsageError
 from genctl.common.reporting import Reporter
+from genctl.conditions.text import Text
 from genctl.config import config as configs
 from genctl.config.build import build_model
 from genctl.config.config import Config
@@ -50,6 +52,12 @@ def run_bench(options: BenchOptions, device: torch.device, reporter: Reporter) -
         (a list with an entry for each config); start_up (an entry for each command).
     """
     settings = {source: configs.load(source) for source in options.configs}
+    for source, config in settings.items():
+        if isinstance(config.condition, Text):
+            raise UsageError(
+                f"--config {source}: the plain loop reads no captions, so there is nothing to "
+                "compare with; name a config with another condition"
+            )
     with TemporaryDirectory(prefix="genctl-bench-") as name:
         measure = _Measurements(options, device, Path(name), reporter)
         return {

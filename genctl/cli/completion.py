@@ -77,9 +77,10 @@ def settings(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def conditions(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Classes of the model, images of its data set, noise, mixtures, and files."""
-    classes, own = _classes_and_data(ctx)
-    words = ["noise", *(f"label:{name}" for name in classes), *_images_of(own)]
+    """Classes of the model, images of its data set, noise, words, mixtures, and files."""
+    classes, own, condition = _about_model(ctx)
+    prompt = ["text:"] if condition == "text" else []
+    words = ["noise", *prompt, *(f"label:{name}" for name in classes), *_images_of(own)]
     if not incomplete.startswith("mix:"):
         return _words_or_files([*words, "mix:"], incomplete)
     first, comma, _ = incomplete.removeprefix("mix:").partition(",")
@@ -91,7 +92,7 @@ def conditions(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def inputs(ctx: typer.Context, incomplete: str) -> list[str]:
     """Images of the model's data set, and files."""
-    _, own = _classes_and_data(ctx)
+    _, own, _ = _about_model(ctx)
     return _words_or_files(_images_of(own), incomplete)
 
 
@@ -136,8 +137,8 @@ def _as_words(value: Any) -> list[str]:
     return [value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))]
 
 
-def _classes_and_data(ctx: typer.Context) -> tuple[list[str], str]:
-    """The classes of the model that ``--run`` names, and the kind of its data."""
+def _about_model(ctx: typer.Context) -> tuple[list[str], str, str]:
+    """The classes of the model that ``--run`` names, the kind of its data and of its condition."""
     from genctl.common.safetensors_header import read_header
     from genctl.runs.lookup import find_model
 
@@ -146,9 +147,10 @@ def _classes_and_data(ctx: typer.Context) -> tuple[list[str], str]:
         with path.open("rb") as file:
             _, header = read_header(file, path)
         metadata = json.loads(header["__metadata__"]["metadata"])
-        return list(map(str, metadata["classes"])), str(metadata["config"]["data"]["kind"])
+        kinds = (str(metadata["config"][section]["kind"]) for section in ("data", "condition"))
+        return list(map(str, metadata["classes"])), *kinds
     except (GenctlError, OSError, ValueError, LookupError, TypeError):  # no model of genctl
-        return [], "digits"
+        return [], "digits", "none"
 
 
 def _images_of(data: str) -> list[str]:

@@ -14,7 +14,8 @@ def encode(
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help="Images, folders, globs, or a data set such as mnist:test.",
+            help="Images, folders, globs, or a data set such as mnist:test; for a model of words, "
+            "text files with a caption in each line, or text:WORDS.",
             autocompletion=completion.inputs,
         ),
     ],
@@ -37,7 +38,7 @@ def encode(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Turn images into codes.
+    """Turn images, or words, into codes.
 
     For images with labels it shows how well a linear classifier reads these from the codes. Prints
     the path of the file.

@@ -11,7 +11,7 @@ EXAMPLES = {
     ),
     "genctl sample": (
         "genctl sample --n 64 --condition img.png --condition label:7",
-        "genctl sample --run c240 --interpolate --out walk.gif",
+        "genctl sample --run t240 --prompt 'a thick seven leaning left' --n 16",
     ),
     "genctl encode": (
         "genctl encode mnist:test --plot map.png",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
@@ -42,5 +41,11 @@ def caption_picture(text: str, shape: Shape) -> Tensor:
 
 def _wrap(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> list[str]:
     """The lines of a text, each at most ``width`` pixels long unless a word is longer."""
-    characters = max(int(width / (font.getlength("a thick seven leaning left") / 26)), 1)
-    return textwrap.wrap(text, characters) or [""]
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines if lines[0] else lines[1:] or [""]

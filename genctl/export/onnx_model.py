@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from genctl.common import files
 from genctl.common.errors import Unavailable
+from genctl.conditions.text import Text
 from genctl.data.base import Images
 from genctl.model import Model
 from genctl.runs.model_file import TrainedModel
@@ -120,6 +121,9 @@ def _networks(trained: TrainedModel) -> list[ExportedNetwork]:
         pixels = torch.randint(256, size, generator=rng, dtype=torch.uint8)
         labels = torch.arange(count) % max(len(classes), 1)
         images = Images(pixels, labels, classes)
+        if isinstance(config.condition, Text):
+            words = (count, config.condition.max_words)
+            return (torch.randint(1 + len(trained.metadata.vocabulary), words, generator=rng),)
         return (config.condition.encoder_inputs(images, torch.arange(count)),)
 
     return [
@@ -145,6 +149,8 @@ def _convert(exported: ExportedNetwork, trained: TrainedModel) -> bytes:
     assert program is not None
     proto = program.model_proto
     metadata = {"model_sha256": trained.digest, "classes": trained.metadata.classes}
+    if trained.metadata.vocabulary:  # word i is the number i + 1, and 0 is none
+        metadata["vocabulary"] = trained.metadata.vocabulary
     proto.metadata_props.add(key="genctl", value=json.dumps(metadata))
     content: bytes = proto.SerializeToString()
     return content

@@ -93,6 +93,7 @@ def _summary(config: Config) -> str:
         "none": "from noise alone",
         "image": "of the kind of an image that it is shown",
         "label": "of a class that it is given",
+        "text": "of what words say",
     }.get(config.condition.kind, f"from a condition ({config.condition.kind})")
     return (
         f"An image generator: it draws new images ({_size(config)}) {kind}, like those of the data "
@@ -101,13 +102,25 @@ def _summary(config: Config) -> str:
 
 
 def _caption(config: Config) -> str:
-    rows = "each row is of the kind of the image in front of it; "
-    return f"{rows if config.condition.kind == 'image' else ''}not selected; averaged weights."
+    rows = {
+        "image": "each row is of the kind of the image in front of it; ",
+        "text": "each row is for the words in front of it; ",
+    }.get(config.condition.kind, "")
+    return f"{rows}not selected; averaged weights."
 
 
 def _sample_command(config: Config) -> Markdown:
     words = ["genctl", "sample", "--run", "model.safetensors", "--n", "64"]
-    return command(words + (["--condition", "img.png"] if config.condition.kind == "image" else []))
+    condition = {
+        "image": ["--condition", "img.png"],
+        "text": ["--prompt", "a thick seven leaning left" if _has_strokes(config) else "WORDS"],
+    }
+    return command(words + condition.get(config.condition.kind, []))
+
+
+def _has_strokes(config: Config) -> bool:
+    """Whether captions are about digits and their strokes."""
+    return bool(config.data.caption_attributes)
 
 
 def _train_command(history: History) -> Markdown:
@@ -210,6 +223,11 @@ def _condition(config: Config, scores: ScoreSet | None) -> str:
     if condition.kind == "none":
         return "There is none: x = G(z). There is no encoder."
     text = f"The encoder turns the condition into a code of length {condition.code_dim}."
+    if condition.kind == "text":
+        return Markdown(
+            f"{text} It reads words that it saw in training, and refuses others. "
+            "`genctl encode captions.txt --run model.safetensors` writes codes, one for each line."
+        )
     if condition.kind != "image":
         return text
     probe = scores.scores.get("linear_probe") if scores else None

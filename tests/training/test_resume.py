@@ -17,6 +17,7 @@ from tests.support.processes import (
     run_training,
     signal_after_step,
 )
+from tests.support.texts import TEXT
 
 
 def test_two_uninterrupted_runs_are_the_same(tmp_path: Path, uninterrupted_run: Path) -> None:
@@ -92,3 +93,12 @@ def test_a_larger_budget_extends_the_run(tmp_path: Path) -> None:
     expected, actual = outcome(at_once / "runs/run"), outcome(extended / "runs/run")
     actual["samples"].pop("000000480.png")  # from its first end
     assert differing_parts(expected, actual) == []
+
+
+def test_a_run_with_captions_resumes_with_the_same_bits(tmp_path: Path) -> None:
+    words = [word for setting in TEXT for word in ("--set", setting)]
+    assert run_training(tmp_path / "whole", *words).code == 0
+    parts = tmp_path / "parts"
+    assert run_training(parts, *words, fault=signal_after_step(signal.SIGTERM, step=17)).code == 143
+    assert run_training(parts, *words).code == 0
+    require_same(parts / "runs/run", tmp_path / "whole/runs/run")
