@@ -25,6 +25,7 @@ class Batch:
     progress: Tensor  # () float32: fraction of the run that is done, 0 to 1
     noise: BatchNoise  # further random numbers, by purpose
     caption: CaptionBatch | None = None  # of each image, for a condition that reads them
+    augment_strength: Tensor | None = None  # () of the critic's augmentation; None without one
 
     @property
     def attribute_sizes(self) -> tuple[int, ...]:

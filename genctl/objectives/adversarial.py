@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import NonNegativeFloat, ValidationInfo, field_validator
 
+from genctl.objectives.augment import REAL_SIGN, AugmentState, CriticAugment
 from genctl.objectives.base import ForwardPass, Objective, Terms, Update
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
     from torch import Tensor, nn
 
     from genctl.data.batch import Batch
@@ -27,17 +31,21 @@ class CriticOutput:
 
 @dataclass
 class ConditionedCritic:
-    """The critic, given the codes of a batch."""
+    """The critic, given the codes of a batch and how to augment it."""
 
     network: nn.Module
     codes: Tensor  # (B, critic_code_dim)
+    augment: Callable[[Tensor], Tensor] | None = None  # images (n * B, C, H, W), n batches of them
     _last: tuple[Tensor, CriticOutput] | None = field(default=None, init=False)
 
     def __call__(self, *batches: Tensor) -> tuple[CriticOutput, ...]:
         """One output for each batch of images (B, C, H, W), from one pass over all of them."""
         import torch
 
-        output = self.network(torch.cat(batches), self.codes.repeat(len(batches), 1))
+        images = torch.cat(batches)
+        if self.augment is not None:
+            images = self.augment(images)
+        output = self.network(images, self.codes.repeat(len(batches), 1))
         return tuple(CriticOutput(part[:, 0], part[:, 1:]) for part in output.chunk(len(batches)))
 
     def scores(self, images: Tensor) -> Tensor:
@@ -81,6 +89,13 @@ class Adversarial(Objective):
             raise ValueError("needs a critic that learns the classes: critic_cross_entropy_weight")
         return weight
 
+    augment: CriticAugment = CriticAugment()
+    """Random transformations of all images that the critic sees, for few pictures."""
+
+    def augment_state(self, num_images: int, device: torch.device) -> AugmentState | None:
+        """As ``augment`` says."""
+        return self.augment.start(num_images, device)
+
     def critic_classes(self, num_classes: int) -> int:
         """All of them, unless the classification has no weight."""
         return num_classes if self.critic_cross_entropy_weight else 0
@@ -99,10 +114,13 @@ class Adversarial(Objective):
 
     def terms(self, update: Update, model: Model, batch: Batch, forward: ForwardPass) -> Terms:
         """The formula of the update, and the losses that come with the condition."""
-        critic = ConditionedCritic(model.critic, forward.codes.critic)
+        critic = self._conditioned_critic(update, model, batch, forward)
         if update.name == "critic":
             fake = forward.images.detach()
             real_output, fake_output, penalties = self.critic_outputs(critic, fake, batch)
+            if batch.augment_strength is not None:
+                sure = self.certainty(real_output.scores.detach(), fake_output.scores.detach())
+                forward.measured[REAL_SIGN] = sure.float().sign().mean()
             terms = self.critic_terms(real_output, fake_output) | penalties
             weight = self.critic_cross_entropy_weight
             return terms | _classification("cross_entropy", weight, real_output.class_logits, batch)
@@ -123,6 +141,14 @@ class Adversarial(Objective):
         real_output, fake_output = critic(batch.real, fake)
         return real_output, fake_output, {}
 
+    def certainty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """How sure the critic is that real images are real, (B,), from both scores (B,).
+
+        Above 0 it is right, below it is wrong. Where a formula sees only the difference of two
+        scores, the scores themselves say nothing.
+        """
+        return real
+
     @abstractmethod
     def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """The critic's losses, from its outputs for real and generated images."""
@@ -130,6 +156,18 @@ class Adversarial(Objective):
     @abstractmethod
     def generator_terms(self, critic: ConditionedCritic, real: Tensor, fake: Tensor) -> Terms:
         """The generator's losses, from images (B, C, H, W) in about [-1, 1]."""
+
+    def _conditioned_critic(
+        self, update: Update, model: Model, batch: Batch, forward: ForwardPass
+    ) -> ConditionedCritic:
+        strength, codes = batch.augment_strength, forward.codes.critic
+        if strength is None:
+            return ConditionedCritic(model.critic, codes)
+
+        def augment(images: Tensor) -> Tensor:
+            return self.augment.transform(images, strength, batch.noise, f"augment {update.name}")
+
+        return ConditionedCritic(model.critic, codes, augment)
 
 
 def _classification(

@@ -74,6 +74,10 @@ class AdversarialFlow(LazyR1):
         distance = (forward.images - transport.place(batch.z)).square().mean()
         return terms | {"transport": self.transport_weight_at(batch.progress) * distance}
 
+    def certainty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """D(x) - D(G(z))."""
+        return real - fake
+
     def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """softplus(D(G(z)) - D(x)), and the squared sum of both scores."""
         from torch.nn.functional import softplus

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from genctl.common.settings import Settings
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from genctl.conditions.base import Codes, Condition
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from genctl.data.batch import Batch
     from genctl.model import Model
     from genctl.networks.base import Networks
+    from genctl.objectives.augment import AugmentState
 
 Terms = dict[str, "Tensor"]
 """Losses by name, each a scalar; an update minimizes their sum."""
@@ -41,6 +43,7 @@ class ForwardPass:
     codes: Codes
     images: Tensor  # (B, C, H, W) in about [-1, 1]: the generated images
     terms: Terms = field(default_factory=dict)  # losses computed on the way
+    measured: Terms = field(default_factory=dict)  # "update/value", logged beside the losses
 
 
 class Objective(Settings):
@@ -65,6 +68,10 @@ class Objective(Settings):
     def critic_classes(self, num_classes: int) -> int:
         """How many classes the critic learns to tell apart."""
         return 0
+
+    def augment_state(self, num_images: int, device: torch.device) -> AugmentState | None:
+        """How the critic's images are augmented in a run on so many pictures; None if not."""
+        return None
 
     def variant(self, step: int) -> str:
         """Which variant of the formulas ``step`` uses.

@@ -16,6 +16,10 @@ class LeastSquares(Adversarial):
 
     kind: Literal["least_squares"] = "least_squares"
 
+    def certainty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """From the middle between the two targets on."""
+        return real - 0.5
+
     def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """(D(x) - 1)²/2 + D(G(z))²/2."""
         return {

@@ -45,6 +45,10 @@ class R3GAN(Adversarial):
         penalties = {"r1": gamma / 2 * real_squared.mean(), "r2": gamma / 2 * fake_squared.mean()}
         return real_output, fake_output, penalties
 
+    def certainty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """D(x) - D(G(z))."""
+        return real - fake
+
     def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """softplus(D(G(z)) - D(x))."""
         from torch.nn.functional import softplus

@@ -22,6 +22,10 @@ class Relativistic(LazyR1):
 
     kind: Literal["relativistic"] = "relativistic"
 
+    def certainty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """D(x) - D(G(z))."""
+        return real - fake
+
     def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """softplus(D(G(z)) - D(x))."""
         from torch.nn.functional import softplus

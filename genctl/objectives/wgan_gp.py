@@ -45,6 +45,10 @@ class WganGp(Adversarial):
         penalty = self.gradient_penalty_weight * excess.square().mean()
         return real_output, fake_output, {"gradient_penalty": penalty}
 
+    def certainty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """D(x) - D(G(z))."""
+        return real - fake
+
     def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """D(G(z)) - D(x)."""
         return {"wasserstein": (fake.scores - real.scores).mean()}

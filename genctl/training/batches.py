@@ -49,7 +49,14 @@ class Batches:
         index = self.index(number).to(self.images.device)
         return self.assemble(index, self.noise(number), variant, torch.tensor(progress))
 
-    def assemble(self, index: Tensor, noise: BatchNoise, variant: str, progress: Tensor) -> Batch:
+    def assemble(
+        self,
+        index: Tensor,
+        noise: BatchNoise,
+        variant: str,
+        progress: Tensor,
+        augment_strength: Tensor | None = None,
+    ) -> Batch:
         """A batch from the indices (B,) of its images; computed on the images' device only."""
         chosen = self.condition.choose_images(self.images, index, noise)
         return Batch(
@@ -62,6 +69,7 @@ class Batches:
             progress=progress,
             noise=noise,
             caption=chosen.caption,
+            augment_strength=augment_strength,
         )
 
     def noise(self, number: int) -> BatchNoise:

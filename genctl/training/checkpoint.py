@@ -66,12 +66,18 @@ def load_checkpoint(state: State, path: Path) -> CheckpointMetadata:
     tensors.require_finite(content, path)
     sums = without_prefix("losses", content)
     learned = {name: value for name, value in content.items() if not name.startswith("losses.")}
-    require_matching(state.tensors(), learned, path)
+    expected = state.tensors()
+    if not without_prefix("augment", learned):  # written before there was one: it starts now
+        expected = {k: v for k, v in expected.items() if not k.startswith("augment.")}
+    require_matching(expected, learned, path)
     metadata = _metadata(values, sums, path)
     load_weights(state.model, without_prefix("model", content), path)
     load_weights(state.ema.model, without_prefix("ema", content), path)
     for role, optimizer in state.optimizers.items():
         optimizer.restore(without_prefix(f"optimizer.{role}", content))
+    if state.augment is not None:
+        for name, tensor in state.augment.tensors().items():
+            tensor.copy_(content.get(f"augment.{name}", tensor))
     device = next(state.model.parameters()).device
     on_device = {name: value.to(device) for name, value in sums.items()}
     state.losses.restore(on_device, metadata.loss_counts)

@@ -18,6 +18,7 @@ from genctl.inference.sample_grid import SampleGrid
 from genctl.runs import model_file
 from genctl.runs.run import Run
 from genctl.training.checkpoint import save_checkpoint
+from genctl.training.overfitting import overfitting_probe
 from genctl.training.state import State
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class RunOutputs:
     ) -> None:
         self.config, self.state, self.images, self.run = config, state, images, run
         self.precision, self.elapsed, self.tensorboard = precision, elapsed, tensorboard
+        self.overfitting = overfitting_probe(config, images, test_images, precision)
         self.sample_grid = SampleGrid(state.model, test_images, config.training.seed)
         self.preprocessing = fit_preprocessing(images, config.data.native_size)
         self.scored_at = self.saved_at = -1  # images

@@ -205,7 +205,8 @@ class Session:
         device = local_device(self.request.device)
         images, test_images = load_data(self.config, self.reporter)
         model = to_device(build_model(self.config, len(images.classes)), device)
-        return device, images, test_images, State(self.config.optimizer, model)
+        augment = self.config.objective.augment_state(len(images), device)
+        return device, images, test_images, State(self.config.optimizer, model, augment)
 
     def _start_together(self, state: State, precision: str = PRECISIONS[0]) -> str:
         """Give all processes rank 0's state; returns rank 0's precision."""

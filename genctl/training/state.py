@@ -9,6 +9,7 @@ from genctl.common.errors import Diverged
 from genctl.common.weights import prefixed
 from genctl.config.optimizer import OptimizerSettings
 from genctl.model import EMA, Model
+from genctl.objectives.augment import AugmentState
 from genctl.training.adam import Adam
 from genctl.training.early_stopping import EarlyStopping
 from genctl.training.running_means import RunningMeans
@@ -17,8 +18,10 @@ from genctl.training.running_means import RunningMeans
 class State:
     """Networks, their EMA, optimizers, losses not yet logged, the best score, and counters."""
 
-    def __init__(self, settings: OptimizerSettings, model: Model) -> None:
-        self.model = model
+    def __init__(
+        self, settings: OptimizerSettings, model: Model, augment: AugmentState | None = None
+    ) -> None:
+        self.model, self.augment = model, augment
         self.ema = EMA(model)
         self.optimizers = build_optimizers(settings, model)
         self.losses = RunningMeans()
@@ -32,6 +35,8 @@ class State:
         content |= prefixed("ema", self.ema.model.state_dict())
         for role, optimizer in self.optimizers.items():
             content |= prefixed(f"optimizer.{role}", optimizer.state())
+        if self.augment is not None:
+            content |= prefixed("augment", self.augment.tensors())
         return content
 
     def require_finite(self) -> None:

@@ -16,10 +16,14 @@ from genctl.common.errors import ConfigError
 from genctl.config.config import Config
 from genctl.data.base import Images
 from genctl.data.batch_noise import BatchNoise, copy_to_device
+from genctl.objectives.augment import REAL_SIGN
 from genctl.objectives.base import Terms, Update
 from genctl.training.batches import Batches
 from genctl.training.process_group import SINGLE_PROCESS, ProcessGroup
 from genctl.training.state import State
+
+AUGMENT = "critic/augment"
+"""The strength of the critic's augmentation in a step."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +108,11 @@ class Step:
         """Take the step: for each batch encode, generate and update; then average the weights."""
         progress, ema_weight, *rates = inputs.schedule.unbind()
         learning_rates = dict(zip(self.state.optimizers, rates, strict=True))
+        augment = self.state.augment
+        strength = None if augment is None else augment.strength.clone()  # of the whole step
         losses: dict[str, list[Tensor]] = {}
         for number, (index, noise) in enumerate(zip(inputs.indices, inputs.noise, strict=True)):
-            batch = self.batches.assemble(index, noise, variant, progress)
+            batch = self.batches.assemble(index, noise, variant, progress, strength)
             with autocast(self.precision, self.device):
                 forward = self.config.objective.forward(self.state.model, batch)
             for update in self.updates:
@@ -117,10 +123,17 @@ class Step:
                 self._optimize(update, terms, learning_rates)
                 for name, value in terms.items():
                     losses.setdefault(f"{update.name}/{name}", []).append(value.detach())
+            for name, value in forward.measured.items():
+                losses.setdefault(name, []).append(value)
         self.state.ema.update(self.state.model, ema_weight)
         names = tuple(name for name, values in losses.items() for _ in values)
         own = torch.stack([value for values in losses.values() for value in values])
-        return StepLosses(names, self.group.mean([own])[0])
+        values = self.group.mean([own])[0]
+        if augment is not None and strength is not None:
+            signs = [value for name, value in zip(names, values, strict=True) if name == REAL_SIGN]
+            augment.adapt(torch.stack(signs).mean(), self.images)
+            names, values = (*names, AUGMENT), torch.cat([values, strength[None]])
+        return StepLosses(names, values)
 
     def _optimize(self, update: Update, terms: Terms, learning_rates: dict[str, Tensor]) -> None:
         """One optimizer step that lowers the sum of ``terms``."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isfinite
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from genctl.training import finish
 from genctl.training.budget import Budget, end_seconds
 from genctl.training.engines.choice import choose_engine
 from genctl.training.finish import Finisher
+from genctl.training.overfitting import OVERFITTING
 from genctl.training.process_group import SINGLE_PROCESS, ProcessGroup
 from genctl.training.state import State
 from genctl.training.step import Position, Step
@@ -203,6 +205,8 @@ class Trainer:
     def _log(self, outputs: RunOutputs) -> None:
         """Write a line of metrics, and report progress."""
         losses = self.state.losses.pop()
+        with self._clock_paused():
+            losses |= self._overfitting(outputs)
         now, images = time.monotonic(), self.state.images
         self.rates.append((images - self._logged_images) / (now - self._logged_time))
         self._slowdown.check(self.rates)
@@ -219,6 +223,15 @@ class Trainer:
             )
         )
         self._logged_time, self._logged_images = time.monotonic(), images
+
+    def _overfitting(self, outputs: RunOutputs) -> dict[str, float]:
+        """Whether the critic knows the training pictures by heart; {} if that is not measured."""
+        if outputs.overfitting is None:
+            return {}
+        measured = outputs.overfitting.measure(self.state.model)
+        if warning := outputs.overfitting.warning(measured):
+            self.services.reporter.warn(f"{warning} (at {self.state.images:,} images)")
+        return {OVERFITTING: measured} if isfinite(measured) else {}
 
     def _seconds_left(self, share: float, elapsed: float) -> float:
         early_end = self.finisher.early_end if self.finisher else None
