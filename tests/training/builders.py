@@ -2,8 +2,10 @@
 
 from torch import Tensor
 
+from genctl.common.registry import kinds
 from genctl.config.build import build_model
 from genctl.config.config import Config
+from genctl.objectives.adversarial import Adversarial
 from genctl.training.state import State
 from genctl.training.step import Position, Step
 from tests.support.tiny import images
@@ -20,16 +22,24 @@ FAMILIES = {"meanflow": "unet"}
 """The family of networks that an objective needs; the others train with `dcgan`."""
 
 
-def build_state(config: Config) -> State:
-    """The state of a new run on ``images()``."""
+AUGMENT = ("objective.augment.ramp_images=100", "objective.augment.target=0.1")
+"""A strength of augmentation that moves in every step."""
+CRITICS = [name for name, kind in kinds("objectives").items() if issubclass(kind, Adversarial)]
+"""Objectives with a critic."""
+
+
+def build_state(config: Config, augment: bool = False) -> State:
+    """The state of a new run on ``images()``, with the critic's augmentation or without."""
     model = build_model(config, num_classes=4)
     model.train()
-    return State(config.optimizer, model)
+    device = next(model.parameters()).device
+    started = config.objective.augment_state(len(images()), device) if augment else None
+    return State(config.optimizer, model, started)
 
 
-def build_step(config: Config, precision: str = "fp32") -> Step:
+def build_step(config: Config, precision: str = "fp32", augment: bool = False) -> Step:
     """The step of a new run on ``images()``."""
-    return Step(config, build_state(config), images(), precision)
+    return Step(config, build_state(config, augment), images(), precision)
 
 
 def positions(step: Step, first: int, last: int, steps: int = 50) -> list[Position]:

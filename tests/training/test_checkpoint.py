@@ -16,16 +16,16 @@ from genctl.training.engines.eager import Eager
 from genctl.training.state import State
 from genctl.training.step import Step
 from tests.support.tiny import images, tiny
-from tests.training.builders import build_state, differing, positions
+from tests.training.builders import AUGMENT, build_state, differing, positions
 
 Content = dict[str, Tensor]
 Metadata = dict[str, Any]
 
 
-def trained_state(*overrides: str, steps: int = 2) -> State:
+def trained_state(*overrides: str, steps: int = 2, augment: bool = False) -> State:
     """The state of a small run after a few steps."""
     config = tiny("condition.code_dim=4", *overrides)
-    state = build_state(config)
+    state = build_state(config, augment)
     step = Step(config, state, images(), "fp32")
     for position in positions(step, 0, steps):
         losses = Eager(step).run(position)
@@ -57,6 +57,27 @@ def test_everything_is_restored(path: Path) -> None:
     assert fresh.losses.state() == trained.losses.state()
     assert fresh.early_stopping == trained.early_stopping
     assert (metadata.seconds, metadata.precision) == (1.5, "fp32")
+
+
+def test_the_augmentation_goes_on_where_it_was(path: Path) -> None:
+    straight = trained_state(*AUGMENT, steps=12, augment=True)
+    half = trained_state(*AUGMENT, steps=6, augment=True)
+    save(half, path)
+    resumed = trained_state(*AUGMENT, "training.seed=1", steps=0, augment=True)
+    load_checkpoint(resumed, path)
+    assert float(resumed.tensors()["augment.strength"]) > 0
+    step = Step(tiny("condition.code_dim=4", *AUGMENT), resumed, images(), "fp32")
+    for position in positions(step, 6, 12):
+        Eager(step).run(position)
+    assert differing(resumed.tensors(), straight.tensors()) == []
+
+
+def test_a_checkpoint_from_before_there_was_augmentation_starts_with_none(path: Path) -> None:
+    save(trained_state(), path)
+    fresh = trained_state(*AUGMENT, steps=0, augment=True)
+    load_checkpoint(fresh, path)
+    assert fresh.step == 2
+    assert float(fresh.tensors()["augment.strength"]) == 0
 
 
 @pytest.mark.parametrize("part", ["model", "ema", "optimizer.critic"])

@@ -24,7 +24,7 @@ from genctl.data.base import Images
 from genctl.training.state import State
 from genctl.training.step import Step
 from tests.support.tiny import images, tiny
-from tests.training.builders import CONDITIONS, build_step, positions
+from tests.training.builders import AUGMENT, CONDITIONS, CRITICS, build_step, positions
 
 META = torch.device("meta")
 WAITING = {"_local_scalar_dense", "nonzero", "equal", "is_nonzero", "_unique2"}
@@ -79,13 +79,14 @@ def meta_is_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "_fused_adam_", fused_adam)
 
 
-def meta_step(config: Config, images: Images) -> Step:
+def meta_step(config: Config, images: Images, augment: bool = False) -> Step:
     model = build_model(config, len(images.classes))
     model.to(META).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     on_meta = images.to(META)
     # Found out once, before any step is recorded.
     vars(on_meta)["_by_class"] = tuple(tensor.to(META) for tensor in images._by_class)
-    return Step(config, State(config.optimizer, model), on_meta, "fp32")
+    started = config.objective.augment_state(len(images), META) if augment else None
+    return Step(config, State(config.optimizer, model, started), on_meta, "fp32")
 
 
 def counted(step: Step) -> dict[str, Counter[str]]:
@@ -124,6 +125,17 @@ def test_every_form_of_meanflow_stays_on_the_device(form: str) -> None:
     settings = ("objective.kind=meanflow", f"objective.form={form}", "objective.guidance=2")
     config = tiny(*settings, *CONDITIONS["image"], family="unet")
     assert all(counted(meta_step(config, images())).values())
+
+
+@pytest.mark.parametrize("objective", CRITICS)
+def test_augmentation_never_leaves_the_device(objective: str) -> None:
+    repeats = ("objective.critic_steps=2",) if objective == "wgan_gp" else ()
+    config = tiny(f"objective.kind={objective}", *repeats, "data.channels=3", *AUGMENT)
+    counts = counted(meta_step(config, images(channels=3), augment=True))
+    without = counted(meta_step(config, images(channels=3)))
+    for variant, operations in counts.items():
+        more = operations.total() - without[variant].total()
+        assert 0 < more < 400, (variant, more)
 
 
 BUDGETS = {"mnist_cgan": 460, "mnist_gan": 340, "seed_cgan": 380, "stacked_mnist_gan": 680}

@@ -25,7 +25,15 @@ from genctl.training.process_group import ProcessGroup
 from genctl.training.step import Position, Step, StepLosses
 from tests.support.recorder import Recorder
 from tests.support.tiny import tiny
-from tests.training.builders import CONDITIONS, FAMILIES, build_step, differing, positions
+from tests.training.builders import (
+    AUGMENT,
+    CONDITIONS,
+    CRITICS,
+    FAMILIES,
+    build_step,
+    differing,
+    positions,
+)
 
 CHANGING = ("optimizer.warmup_images=100", "optimizer.schedule=cosine", "training.ema_rampup=0.1")
 """Learning rates and EMA weights that differ in every step."""
@@ -106,6 +114,17 @@ def require_equal_replays(config: Config) -> None:
     variants = {eager.step.variant(position) for position in positions(eager.step, 0, 20)}
     assert traced.replays.keys() == variants
     assert differing(tensors(eager), tensors(traced)) == []
+
+
+@pytest.mark.parametrize("objective", CRITICS)
+def test_replayed_steps_with_augmentation_are_eager_steps(objective: str) -> None:
+    repeats = ("objective.critic_steps=2",) if objective == "wgan_gp" else ()
+    config = tiny(f"objective.kind={objective}", *repeats, *AUGMENT, *CONDITIONS["image"])
+    eager, traced = (kind(build_step(config, augment=True)) for kind in (Eager, Traced))
+    for expected, actual in zip(run(eager, 0, 20), run(traced, 0, 20), strict=True):
+        assert torch.equal(actual.values, expected.values)
+    assert differing(tensors(eager), tensors(traced)) == []
+    assert float(tensors(eager)["augment.strength"]) > 0
 
 
 def test_replayed_steps_in_bfloat16_are_eager_steps() -> None:
