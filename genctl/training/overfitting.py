@@ -46,7 +46,7 @@ class OverfittingProbe:
         self.config, self.precision, self.device = config, precision, images.device
 
         def batches(source: Images) -> Batches:
-            z_dim, seed = config.networks.z_dim, config.training.seed
+            z_dim, seed = config.networks.z_dim_for(source.shape), config.training.seed
             return Batches(source, config.condition, z_dim, count, seed)
 
         self.training = batches(images)

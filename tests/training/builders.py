@@ -22,8 +22,8 @@ FAMILIES = {"meanflow": "unet"}
 """The family of networks that an objective needs; the others train with `dcgan`."""
 
 
-AUGMENT = ("objective.augment.ramp_images=100", "objective.augment.target=0.1")
-"""A strength of augmentation that moves in every step."""
+AUGMENT = ("objective.augment.ramp_images=1000", "objective.augment.target=0.1")
+"""A strength of augmentation that moves in every step, from 0.5 on."""
 CRITICS = [name for name, kind in kinds("objectives").items() if issubclass(kind, Adversarial)]
 """Objectives with a critic."""
 
@@ -34,6 +34,8 @@ def build_state(config: Config, augment: bool = False) -> State:
     model.train()
     device = next(model.parameters()).device
     started = config.objective.augment_state(len(images()), device) if augment else None
+    if started is not None:
+        started.strength.fill_(0.5)
     return State(config.optimizer, model, started)
 
 
