@@ -32,9 +32,13 @@ class Model(nn.Module):
         self.condition, self.z_dim, self.precision = condition, z_dim, precision
         self.networks = nn.ModuleDict(networks)
 
-    def generate(self, z: Tensor, code: Tensor) -> Tensor:
-        """z (B, z_dim), codes (B, code_dim) -> images (B, C, H, W) in about [-1, 1]."""
-        images: Tensor = self.networks["generator"](z, code)
+    def generate(self, z: Tensor, code: Tensor, steps: int = 1) -> Tensor:
+        """z (B, z_dim), codes (B, code_dim) -> images (B, C, H, W) in about [-1, 1].
+
+        Only the generator of a flow can take more than one of the ``steps``, each of them a pass.
+        """
+        several = (steps,) if steps > 1 else ()
+        images: Tensor = self.networks["generator"](z, code, *several)
         return images
 
     def codes(self, batch: Batch) -> Codes:

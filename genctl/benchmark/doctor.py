@@ -28,6 +28,7 @@ from genctl.common.registry import kinds
 from genctl.config import config as configs
 from genctl.config.build import build_model
 from genctl.data.base import Data
+from genctl.data.folder_cache import MAX_BYTES, cache_bytes, pixels_folder
 from genctl.evaluation.judge_cache import judge_folder
 from genctl.model import to_device
 from genctl.training.engines.choice import auto_engine
@@ -50,7 +51,7 @@ def examine(device: torch.device) -> dict[str, Any]:
         The JSON of ``genctl doctor``: versions (null: not installed), platform, cores, threads,
         training_threads (what ``auto`` means: number, reason, rates), busy (other processes use the
         cores), device (the chosen one), devices, data (the folder of each data set, or null),
-        judges, problems (why the chosen device cannot be used).
+        judges, pictures (the cache of decoded folders), problems (why the chosen device cannot be used).
     """
     device = torch.empty(0, device=device).device  # "cuda" becomes "cuda:0"
     devices = [_describe(one) for one in _devices()]
@@ -73,6 +74,7 @@ def examine(device: torch.device) -> dict[str, Any]:
         "devices": devices,
         "data": _data(),
         "judges": _judges(),
+        "pictures": _pictures(),
         "problems": problems,
     }
 
@@ -131,6 +133,11 @@ def _data() -> dict[str, str | None]:
             folder = cast(Data, kind()).local_path()
             folders[name] = str(folder) if folder else None
     return folders
+
+
+def _pictures() -> dict[str, Any]:
+    """The cache of decoded folders: how much it holds, and may hold, in bytes."""
+    return {"folder": str(pixels_folder()), "bytes": cache_bytes(), "limit": MAX_BYTES}
 
 
 def _judges() -> dict[str, Any]:

@@ -66,3 +66,6 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     for name, accuracy in judges["accuracy"].items():
         state = "damaged" if accuracy is None else f"test accuracy {accuracy:.2%}"
         yield f"  {name}: {state}"
+    pictures = found["pictures"]
+    used, limit = pictures["bytes"] / 2**20, pictures["limit"] / 2**20
+    yield f"decoded pictures in {pictures['folder']}: {used:,.0f} of at most {limit:,.0f} MB"

@@ -89,6 +89,16 @@ def sample(
             ".apng.",
         ),
     ] = False,
+    steps: Annotated[
+        int,
+        typer.Option(
+            "--steps",
+            metavar="N",
+            min=1,
+            max=1000,
+            help="Passes from noise to image; only flows (meanflow) take more than one.",
+        ),
+    ] = 1,
     device: options.Device = "auto",
     batch_size: Annotated[
         int,
@@ -129,7 +139,7 @@ def sample(
 
         trained = load_model(run, runs, choose_device(device), console_, "sampling from")
         specs = (*(condition or ()), *(f"{PREFIX}{words}" for words in prompt or ()))
-        request = SampleRequest(specs, n, seed, truncation, interpolate)
+        request = SampleRequest(specs, n, seed, truncation, interpolate, steps)
         samples = SampleSet.from_request(request, trained, console_.info, console_.warn)
         provenance = asdict(provenance_of(samples))
         target = out or _default_path(provenance, form)

@@ -90,4 +90,5 @@ def _command(request: SampleRequest, model: str) -> str:
     words += [word for spec in request.conditions for word in ("--condition", spec)]
     words += ["--truncation", str(request.truncation)] if request.truncation != 1 else []
     words += ["--interpolate"] if request.interpolate else []
+    words += ["--steps", str(request.steps)] if request.steps != 1 else []
     return shlex.join(words)

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from genctl.common.errors import OutOfMemory
+from genctl.common.errors import OutOfMemory, UsageError
 from genctl.common.reporting import OnProgress
 from genctl.inference import sampling
 from genctl.inference.resolve import Notify, every_class, resolve
@@ -20,6 +20,7 @@ from genctl.inference.resolved import ResolvedCondition
 from genctl.runs.model_file import TrainedModel
 
 MAX_SEED = 2**63 - 1  # what an npz file can hold
+MAX_STEPS = 1000  # passes; more bring a flow no closer to its end
 
 
 def ignore(value: object) -> None:
@@ -35,6 +36,7 @@ class SampleRequest:
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     truncation: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     interpolate: bool = False
+    steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] = 1  # passes of a flow
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class SampleSet:
         """Resolve the conditions of a request; without conditions, take every class.
 
         Raises:
+            UsageError: the model cannot take so many steps.
             UsageError, MissingInput, BadContent: a condition cannot be resolved.
         """
         if request.conditions:
@@ -74,7 +77,17 @@ class SampleSet:
     def from_conditions(
         cls, request: SampleRequest, trained: TrainedModel, resolved: list[ResolvedCondition]
     ) -> SampleSet:
-        """The samples of a request whose conditions are resolved."""
+        """The samples of a request whose conditions are resolved.
+
+        Raises:
+            UsageError: the model cannot take so many steps.
+        """
+        if request.steps > 1 and not trained.metadata.config.objective.takes_steps:
+            kind = trained.metadata.config.objective.kind
+            raise UsageError(
+                f"--steps {request.steps}: {trained.path} was trained with {kind} and generates in "
+                "one pass; only flows such as meanflow take several"
+            )
         samples = cls(request, trained, resolved)
         if not request.interpolate:
             return samples
@@ -141,4 +154,4 @@ class SampleSet:
                 z.append(condition.z(seed, low - start, high - low))
                 codes.append(condition.codes(seed, low - start, high - low))
         noise = torch.cat(z) * self.request.truncation
-        return sampling.generate(self.trained.model, noise, torch.cat(codes))
+        return sampling.generate(self.trained.model, noise, torch.cat(codes), self.request.steps)

@@ -51,8 +51,10 @@ def fractions(first: int, count: int, steps: int) -> Tensor:
     return torch.arange(first, first + count)[:, None] / max(steps - 1, 1)
 
 
-def generate(model: Model, z: Tensor, codes: Tensor) -> Tensor:
+def generate(model: Model, z: Tensor, codes: Tensor, steps: int = 1) -> Tensor:
     """z (N, z_dim) and codes (N, code_dim) -> pixels (N, C, H, W) uint8 on the CPU.
+
+    A flow goes from noise to images in ``steps`` passes; other models need one.
 
     Computed in bfloat16 where that is faster, unless the model was explicitly trained in fp32.
     """
@@ -61,7 +63,7 @@ def generate(model: Model, z: Tensor, codes: Tensor) -> Tensor:
 
     def pixels(z: Tensor, code: Tensor) -> Tensor:
         with autocast(precision, device):
-            return to_uint8(model.generate(z, code))
+            return to_uint8(model.generate(z, code, steps))
 
     with _weights_cast_to(DTYPES[precision], model):
         return in_fixed_batches(pixels, model, z, codes)

@@ -54,6 +54,9 @@ class Objective(Settings):
     roles: ClassVar[tuple[str, ...]]
     """The networks that the objective needs besides the condition's encoder."""
 
+    takes_steps: ClassVar[bool] = False
+    """Whether its generators can go from noise to images in several steps."""
+
     own_roles: ClassVar[tuple[str, ...]] = ()
     """Networks that the objective itself builds, to keep what it remembers from step to step."""
 

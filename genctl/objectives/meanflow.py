@@ -55,6 +55,7 @@ class MeanFlow(Objective):
     """Added to the mean squared error of an image before."""
 
     roles: ClassVar[tuple[str, ...]] = ("generator",)
+    takes_steps: ClassVar[bool] = True
 
     def problems(self, networks: Networks, condition: Condition, shape: Shape) -> dict[str, str]:
         """Refuse networks that predict no velocity, and guidance that has nothing to compare."""

@@ -28,7 +28,7 @@ class IdentityModel(FakeModel):
         super().__init__(Image())
         self.channels = channels
 
-    def generate(self, z: Tensor, code: Tensor) -> Tensor:
+    def generate(self, z: Tensor, code: Tensor, steps: int = 1) -> Tensor:
         return code.view(-1, self.channels, 16, 16)
 
 
@@ -39,7 +39,7 @@ class CopyingModel(FakeModel):
         super().__init__(condition or Image())
         self.images = images
 
-    def generate(self, z: Tensor, code: Tensor) -> Tensor:
+    def generate(self, z: Tensor, code: Tensor, steps: int = 1) -> Tensor:
         share = torch.special.ndtr(z[:, 0].double())  # uniform in 0 to 1
         return to_floats(self.images.pixels[(share * len(self.images)).long()])
 
