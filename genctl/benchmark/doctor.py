@@ -51,7 +51,8 @@ def examine(device: torch.device) -> dict[str, Any]:
         The JSON of ``genctl doctor``: versions (null: not installed), platform, cores, threads,
         training_threads (what ``auto`` means: number, reason, rates), busy (other processes use the
         cores), device (the chosen one), devices, data (the folder of each data set, or null),
-        judges, pictures (the cache of decoded folders), problems (why the chosen device cannot be used).
+        judges, pictures (the cache of decoded folders), problems (why the chosen device cannot be
+        used).
     """
     device = torch.empty(0, device=device).device  # "cuda" becomes "cuda:0"
     devices = [_describe(one) for one in _devices()]
