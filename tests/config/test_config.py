@@ -46,7 +46,7 @@ def test_bookkeeping_does_not_change_the_digest() -> None:
 
 
 CANDIDATES = ["1", "2", "3", "0.5", "0.25", "1000", "true", "false", "[0.1, 0.2]", "[8, 8, 8]",
-              "fp32", "cosine", "spectral", "pooled", "instance"]  # fmt: skip
+              "fp32", "cosine", "spectral", "pooled", "instance", "strokes"]  # fmt: skip
 
 
 def changed(key: str, config: configs.Config) -> configs.Config:
@@ -83,13 +83,12 @@ def test_the_root_of_a_folder_of_pictures_changes_the_digest() -> None:
 
 def test_settings_that_only_one_kind_has_are_not_set_for_the_other() -> None:
     text = "objective: {kind: nonsaturating, gamma: 0.3}"
-    old, new = configs.parse(text, "old"), configs.parse(text, "new", ["objective.kind=vae"])
+    old, new = configs.parse(text, "old"), configs.parse(text, "new", ["objective.kind=wgan_gp"])
     assert configs.differences(old, new) == [
-        "objective.beta: (not set) -> 1.0",
-        "objective.critic_cross_entropy_weight: 0.0 -> (not set)",
+        "objective.critic_steps: (not set) -> 5",
         "objective.gamma: 0.3 -> (not set)",
-        "objective.generator_cross_entropy_weight: 0.0 -> (not set)",
-        "objective.kind: nonsaturating -> vae",
+        "objective.gradient_penalty_weight: (not set) -> 10.0",
+        "objective.kind: nonsaturating -> wgan_gp",
         "objective.r1_interval: 8 -> (not set)",
     ]
 

@@ -85,7 +85,8 @@ def test_a_new_kind_keeps_what_both_kinds_inherit() -> None:
     text = "data: {kind: emnist, subset: letters, root: here, image_size: 16, channels: 3}"
     networks = ["networks.generator_channels=[8, 8]", "networks.critic_channels=[8, 8]"]
     data = parse(text, "data.kind=digits", *networks).data
-    assert data.model_dump() == {"kind": "digits", "image_size": 16, "channels": 3}
+    kept = {"kind": "digits", "image_size": 16, "channels": 3, "captions": "none"}
+    assert data.model_dump() == kept
     folder = parse(text, "data.kind=folder", "data.root=there", *networks).data
     assert folder.model_dump()["root"] == "there"
     (why,) = problems_of(text, "data.kind=folder", *networks)  # its root means something else

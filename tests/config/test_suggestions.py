@@ -38,7 +38,7 @@ NOTHING_SIMILAR = [
     ("condition.width", "label", "code_dim, code_noise"),
     ("condition.augment.turn", "image", "degrees, translate, scale"),
     ("objective.penalty_every", "nonsaturating",
-     "critic_cross_entropy_weight, generator_cross_entropy_weight, gamma, r1_interval"),
+     "critic_cross_entropy_weight, generator_cross_entropy_weight, augment, gamma, r1_interval"),
 ]  # fmt: skip
 
 
