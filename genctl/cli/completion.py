@@ -147,8 +147,8 @@ def _about_model(ctx: typer.Context) -> tuple[list[str], str, str]:
         with path.open("rb") as file:
             _, header = read_header(file, path)
         metadata = json.loads(header["__metadata__"]["metadata"])
-        kinds = (str(metadata["config"][section]["kind"]) for section in ("data", "condition"))
-        return list(map(str, metadata["classes"])), *kinds
+        data, condition = (metadata["config"][name]["kind"] for name in ("data", "condition"))
+        return list(map(str, metadata["classes"])), str(data), str(condition)
     except (GenctlError, OSError, ValueError, LookupError, TypeError):  # no model of genctl
         return [], "digits", "none"
 

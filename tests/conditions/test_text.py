@@ -14,6 +14,7 @@ from genctl.config.build import build_model
 from genctl.config.config import Config
 from genctl.config.loading import load_data
 from genctl.data.base import Images
+from genctl.data.batch import Batch
 from genctl.data.captions import text_of
 from genctl.networks.layers.text_encoder import TextEncoder
 from genctl.training.batches import Batches
@@ -104,7 +105,7 @@ def test_the_critic_is_told_what_the_caption_says_and_no_more(train: Images) -> 
         assert torch.equal(row, expected)
 
 
-def _logits(config: Config, batch, images: Tensor) -> list[Tensor]:
+def _logits(config: Config, batch: Batch, images: Tensor) -> list[Tensor]:
     model = build_model(config, 10)
     output = model.critic(images, model.codes(batch).critic)
     return list(output[:, 1:].split((10, 3, 3, 3, 3), dim=1))
