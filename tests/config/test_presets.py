@@ -35,7 +35,8 @@ def test_a_preset_says_which_data_condition_networks_and_objective_it_is_about(n
 
 
 @pytest.mark.parametrize(("name", "kind"), [("mnist_gan", "none"), ("mnist_vae", "none"),
-    ("mnist_cgan", "image"), ("mnist_cgan_label", "label"), ("seed_cgan", "image"), ("mnist_text", "text")])  # fmt: skip
+    ("mnist_cgan", "image"), ("mnist_cgan_label", "label"), ("seed_cgan", "image"),
+    ("mnist_text", "text")])  # fmt: skip
 def test_a_preset_has_the_condition_in_its_name(name: str, kind: str) -> None:
     assert configs.load(name).condition.kind == kind
 
