@@ -175,7 +175,7 @@ def evaluate(
         device: auto, cpu, cuda, cuda:1 or mps; a loaded model stays where it is.
 
     Raises:
-        UsageError: the data has no classes or too few images, or an argument does not fit.
+        UsageError: the data has too few images, or an argument does not fit.
         MissingInput, BadContent, Unavailable: model, data or weights cannot be loaded.
     """
     for name, value, choices in (("against", against, Against), ("features", features, Features)):

@@ -20,7 +20,7 @@ from genctl.conditions.image import Image
 from genctl.config.loading import load_data
 from genctl.data.base import Images, Split
 from genctl.evaluation.cas import classification_accuracy_score
-from genctl.evaluation.judge_cache import load_judge
+from genctl.evaluation.judge_cache import has_classes, load_judge
 from genctl.evaluation.neighbours import K
 from genctl.evaluation.obedience import Obedience
 from genctl.evaluation.protocol import is_conditional, random_indices, sample, sample_kinds
@@ -63,7 +63,7 @@ def evaluate_model(
         strokes chance (the scores of drawings that obey the class alone).
 
     Raises:
-        UsageError: the data has no classes or too few images, or an option does not fit.
+        UsageError: the data has too few images, or an option does not fit.
         Unavailable, BadContent, MissingInput: data or weights cannot be loaded.
     """
     train_images, test_images = load_data(trained.metadata.config, reporter)
@@ -71,9 +71,10 @@ def evaluate_model(
     extractor = _extractor(options, device)
     judge = load_judge(train_images, test_images, device, reporter)
     count = len(test_images.judge_images)
-    reporter.info(f"accuracy of the judge: {judge.accuracy:.2%} of {count:,} test images")
+    reporter.info(judge.describe(count))
     n = _num_samples(options, test_images, reporter)
-    conditional = is_conditional(trained.metadata.config.condition)
+    labelled = has_classes(train_images)
+    conditional = is_conditional(trained.metadata.config.condition) and labelled
     reporter.progress("measuring real images", 0.0)
     reference = RealReference(
         train_images, test_images, judge, n, options.against, conditional, extractor
@@ -98,13 +99,15 @@ def evaluate_model(
     names = train_images.classes
     expected_shares = class_shares(test_images.labels.cpu(), len(names))
     mean_shares = torch.stack(shares).mean(dim=0)
+    # Samples of one picture resemble it: compared with all pictures they must differ less.
+    judged = scores if labelled else scores | {"diversity": 1.0}
     return {
         "run": str(trained.path.parent if _run_of(trained) else trained.path),
         "model_sha256": trained.digest,
         "judge": {"accuracy": judge.accuracy, "digest": judge.digest, "version": judge.version},
         "n": n,
         "against": options.against,
-        "features": options.features,
+        "features": judge.features if extractor is None else options.features,
         "seeds": options.seeds,
         "scores": scores,
         "real": real,
@@ -122,7 +125,7 @@ def evaluate_model(
             }
             for label, name in enumerate(names)
         },
-        "warnings": warnings(scores, real, expected_shares, mean_shares, names),
+        "warnings": warnings(judged, real, expected_shares, mean_shares, names or ("all",)),
     }
 
 
@@ -156,6 +159,8 @@ def _check(
             f"cannot evaluate {trained.path}: there are {len(test_images)} test images, and "
             f"{MIN_IMAGES} are needed; raise data.test_fraction"
         )
+    if options.cas and not has_classes(train_images):
+        raise UsageError(f"--cas: the data of {trained.path} has no classes; leave it out")
     if options.cas and not is_conditional(trained.metadata.config.condition):
         raise UsageError(
             f"--cas: {trained.path} is unconditional; use a model trained with "
@@ -227,6 +232,7 @@ def _probe(trained: TrainedModel, train_images: Images, test_images: Images) -> 
     if (
         not isinstance(trained.metadata.config.condition, Image)
         or train_images.components is not None
+        or not has_classes(train_images)
     ):
         return {}
     index = random_indices(train_images, min(MAX_PROBE_IMAGES, len(train_images)), "probe")

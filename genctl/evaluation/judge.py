@@ -2,7 +2,8 @@
 
 Heusel et al. 2017 measure in the features of Inception, which was trained on photographs. A
 classifier of the data set at hand represents what matters there, and needs no download. Its scores
-compare with each other, never with those of another judge.
+compare with each other, never with those of another judge. Of images without classes the judge
+learns to recognize each one after a transformation instead (``judge_training``).
 """
 
 from __future__ import annotations
@@ -88,10 +89,38 @@ class Judge:
     accuracy: float  # on the test images
     digest: str  # SHA-256 of weights and metadata
     version: int
+    features = "judge"
+    """What results call the feature space."""
+
+    def describe(self, count: int) -> str:
+        """How good the judge is, by ``count`` test images."""
+        return f"accuracy of the judge: {self.accuracy:.2%} of {count:,} test images"
 
     def classify(self, pixels: Tensor) -> JudgeOutput:
         """Compute features and classes of pixels (N, C, H, W) uint8."""
         return classify(self.network, pixels)
+
+
+@dataclass(frozen=True)
+class SelfSupervisedJudge(Judge):
+    """A judge of images without classes.
+
+    Its accuracy is the share of test images that it recognizes, transformed, among the others.
+    """
+
+    features = "self-supervised"
+
+    def describe(self, count: int) -> str:
+        """How good the judge is, by ``count`` test images."""
+        return (
+            f"judge: features learned without labels; it recognizes {self.accuracy:.2%} of "
+            f"{count:,} transformed test images"
+        )
+
+    def classify(self, pixels: Tensor) -> JudgeOutput:
+        """Compute features of pixels (N, C, H, W) uint8; all are of the one class there is."""
+        output = super().classify(pixels)
+        return JudgeOutput(output.features, torch.zeros_like(output.labels))
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,20 @@ import torch
 from filelock import FileLock, Timeout
 
 from genctl.common import tensors
-from genctl.common.errors import BadContent, CannotCreate, MissingInput, UsageError
+from genctl.common.errors import BadContent, CannotCreate, MissingInput
 from genctl.common.files import cache_folder, make_folder
 from genctl.common.reporting import Reporter
 from genctl.common.weights import load_weights, prefixed, without_prefix
 from genctl.data.base import Images
 from genctl.evaluation import judge_training
 from genctl.evaluation.fid import Gaussian, fit_gaussian
-from genctl.evaluation.judge import ComponentJudge, Judge, JudgeNetwork, classify
+from genctl.evaluation.judge import (
+    ComponentJudge,
+    Judge,
+    JudgeNetwork,
+    SelfSupervisedJudge,
+    classify,
+)
 
 VERSION = 1
 """Increased whenever judges are made differently: scores compare only within one version."""
@@ -39,18 +45,13 @@ def load_judge(
         reporter: shows the progress of training.
 
     Raises:
-        UsageError: the images have no classes.
         CannotCreate, WriteFailed: the cache cannot be written.
     """
     if train_images.components is not None:
         judge = load_judge(train_images.judge_images, test_images.judge_images, device, reporter)
         return ComponentJudge.of(judge, train_images.shape.channels)
-    if len(train_images.classes) < 2:
-        raise UsageError(
-            "cannot train a judge: the images have no classes; put them into one folder per class"
-        )
     data_digest = train_images.digest()
-    path = _judge_path(data_digest)
+    path = _judge_path(train_images, data_digest)
     _make_folder(path.parent)
     with _locked(path.with_suffix(".lock"), reporter):
         try:
@@ -65,7 +66,8 @@ def load_judge(
 
 def has_judge(train_images: Images) -> bool:
     """Whether the cache holds the judge of these images."""
-    return _judge_path(train_images.judge_images.digest()).exists()
+    images = train_images.judge_images
+    return _judge_path(images, images.digest()).exists()
 
 
 def judge_folder() -> Path:
@@ -73,8 +75,14 @@ def judge_folder() -> Path:
     return cache_folder() / "judges"
 
 
-def _judge_path(data_digest: str) -> Path:
-    return judge_folder() / f"{data_digest[:16]}-v{VERSION}.safetensors"
+def has_classes(images: Images) -> bool:
+    """Whether there is something to classify."""
+    return len(images.classes) > 1
+
+
+def _judge_path(images: Images, data_digest: str) -> Path:
+    method = "" if has_classes(images) else f"-{SelfSupervisedJudge.features}"
+    return judge_folder() / f"{data_digest[:16]}{method}-v{VERSION}.safetensors"
 
 
 def _make_folder(path: Path) -> None:
@@ -111,7 +119,12 @@ def _train(
     count = len(train_images)
     reporter.info(f"training the judge on {count:,} images, once for this data: {path}")
     on_progress = partial(reporter.progress, "training the judge")
-    network = judge_training.train_classifier(train_images, device, on_progress)
+    if has_classes(train_images):
+        network = judge_training.train_classifier(train_images, device, on_progress)
+        accuracy = judge_training.accuracy(network, test_images)
+    else:
+        network = judge_training.train_self_supervised(train_images, device, on_progress)
+        accuracy = judge_training.recognition(network, test_images)
     training = fit_gaussian(classify(network, train_images.pixels).features)
     content = prefixed("network", network.state_dict())
     content |= {"mean": training.mean, "covariance": training.covariance}
@@ -119,8 +132,10 @@ def _train(
         "kind": "judge",
         "version": VERSION,
         "data": data_digest,
-        "accuracy": judge_training.accuracy(network, test_images),
+        "accuracy": accuracy,
     }
+    if not has_classes(train_images):
+        metadata["features"] = SelfSupervisedJudge.features
     tensors.write(path, content, metadata)
 
 
@@ -129,9 +144,13 @@ def _read(path: Path, images: Images, data_digest: str, device: torch.device) ->
     tensors.require_finite(content, path)
     if metadata.get("version") != VERSION or metadata.get("data") != data_digest:
         raise BadContent(f"cannot use {path}: it is the judge of other images")
+    kind = Judge if has_classes(images) else SelfSupervisedJudge
+    if metadata.get("features", Judge.features) != kind.features:
+        raise BadContent(f"cannot use {path}: it is a judge of another kind")
+    outputs = len(images.classes) if has_classes(images) else judge_training.EMBEDDING_DIM
     with torch.random.fork_rng(devices=[]):  # initialization must not touch the global state
-        network = JudgeNetwork(images.shape, len(images.classes))
+        network = JudgeNetwork(images.shape, outputs)
     load_weights(network, without_prefix("network", content), path)
     network.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
     training = Gaussian(content["mean"], content["covariance"])
-    return Judge(network, training, float(metadata["accuracy"]), digest, VERSION)
+    return kind(network, training, float(metadata["accuracy"]), digest, VERSION)

@@ -94,7 +94,7 @@ class RealReference:
     ) -> None:
         self.train_images, self.test_images, self.judge = train_images, test_images, judge
         self.n, self.conditional, self.extractor = n, conditional, extractor
-        self.num_classes = len(train_images.classes)
+        self.num_classes = max(len(train_images.classes), 1)  # without classes all are of one
         # The Gaussian of all training images is more exact than that of n.
         known = judge.training if against == "train" and extractor is None else None
         # Then, if no classes are compared, the features are needed only for the neighbourhood.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from genctl.data.base import Images
 from genctl.evaluation.judge import Judge
+from genctl.evaluation.judge_cache import has_classes
 from genctl.evaluation.protocol import is_conditional, random_indices, sample
 from genctl.evaluation.real_reference import FeatureStatistics, Scores
 from genctl.evaluation.scores import agreement, mode_scores
@@ -41,7 +42,9 @@ class Scorer:
         test = judge.classify(test_images.pixels[self.index])
         self.real_scores = self.statistics.compare(test.features)
         self.real_scores |= mode_scores(test.labels, test_images)
-        self.real_scores["agreement"] = agreement(test_images.labels[self.index].cpu(), test.labels)
+        if has_classes(test_images):
+            expected = test_images.labels[self.index].cpu()
+            self.real_scores["agreement"] = agreement(expected, test.labels)
         """What test images reach: fid, precision, recall, density, coverage, agreement; modes and
         kl of stacked images."""
 
@@ -55,7 +58,7 @@ class Scorer:
         output = self.judge.classify(sample(model, self.test_images, self.index, self.seed))
         scores = self.statistics.compare(output.features)
         scores |= mode_scores(output.labels, self.test_images)
-        if is_conditional(model.condition):
+        if is_conditional(model.condition) and has_classes(self.test_images):
             expected = self.test_images.labels[self.index].cpu()
             scores["agreement"] = agreement(expected, output.labels)
         return scores

@@ -192,10 +192,12 @@ def _scores_source(scores: ScoreSet) -> str:
     digest = f", SHA-256 {basis.judge[:16]}…" if basis.judge else ""
     known = scores.judge_accuracy
     accuracy = "" if known is None else f", test accuracy {formats.score('agreement', known)}"
-    where = (
-        "the features of Inception"
-        if basis.features == "inception"
-        else f"the features of a judge, a classifier of the same data{digest}{accuracy}"
+    where = {
+        "inception": "the features of Inception",
+        "self-supervised": f"features learned from the same data without labels{digest}",
+    }.get(
+        basis.features or "",
+        f"the features of a judge, a classifier of the same data{digest}{accuracy}",
     )
     what = f"{n} samples against {basis.against or 'training'} images in {where}"
     if basis.source == "evaluation":

@@ -118,7 +118,7 @@ def record_scorer(run: Run, scorer: Scorer) -> None:
             "scoring": {
                 "n": len(scorer.index),
                 "against": "train",
-                "features": "judge",
+                "features": judge.features,
                 "real": scorer.real_scores,
             },
         }

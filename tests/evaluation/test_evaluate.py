@@ -157,18 +157,30 @@ def test_models_of_other_conditions_are_scored(genctl: RunGenctl, kind: str) -> 
     assert ("is unconditional" in with_cas.err) == (kind == "none")
 
 
-def test_data_without_classes_cannot_be_evaluated(genctl: RunGenctl, tmp_path: Path) -> None:
+@pytest.mark.parametrize("condition", ["none", "image"])
+def test_data_without_classes_is_judged_without_labels(
+    condition: str, genctl: RunGenctl, tmp_path: Path
+) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(100):
-        Image.new("L", (16, 16), 2 * number).save(folder / f"{number}.png")
+        Image.effect_noise((16, 16), 2 * number).save(folder / f"{number}.png")
     settings = ["data.kind=folder", f"data.root={folder}", "data.image_size=16"]
-    settings += ["training.images=64", "condition.kind=none"]
+    settings += ["training.images=64", f"condition.kind={condition}"]
+    settings += ["data.test_fraction=0.3", *["condition.pairing=instance"] * (condition == "image")]
     sets = [word for setting in settings for word in ("--set", setting)]
     assert genctl("train", "--config", "tiny", "--name", "unlabelled", *sets, "--quiet").code == 0
-    done = genctl("evaluate", "--quiet")
-    assert done.code == 2
-    assert "cannot train a judge: the images have no classes" in done.err
+    done = genctl("evaluate", "--json", "--seeds", 1)
+    result = done.json
+    assert done.code == 0
+    assert "judge: features learned without labels" in done.err
+    assert result["features"] == "self-supervised"
+    assert result["scores"].keys() == COMPARED - {"agreement"}
+    assert result["per_class"] == {}
+    assert "z is ignored" not in done.err
+    with_cas = genctl("evaluate", "--cas", "--quiet")
+    assert with_cas.code == 2
+    assert "has no classes; leave it out" in with_cas.err
 
 
 # -- models whose scores are known ----------------------------------------------------------------

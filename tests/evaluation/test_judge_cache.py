@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from genctl.common import tensors
-from genctl.common.errors import CannotCreate, UsageError
+from genctl.common.errors import CannotCreate
 from genctl.common.reporting import OnProgress
 from genctl.data.base import Images
 from genctl.evaluation import judge_cache, judge_training
@@ -127,10 +127,37 @@ def test_judge_that_two_need_at_once_is_trained_once(monkeypatch: pytest.MonkeyP
     assert judges[0].digest == judges[1].digest
 
 
-def test_images_without_classes_have_no_judge() -> None:
+def path_of(images: Images) -> Path:
+    return judge_cache._judge_path(images, images.digest())
+
+
+@pytest.mark.parametrize("classes", [(), ("one",)])
+def test_images_without_classes_have_a_judge_of_their_own(classes: tuple[str, ...]) -> None:
+    unlabelled = Images(noise().pixels, torch.zeros(60, dtype=torch.int64), classes)
+    judge, again = (load_judge(unlabelled, unlabelled, CPU, Recorder()) for _ in range(2))
+    assert judge.features == "self-supervised"
+    assert "without labels" in judge.describe(60)
+    assert judge.accuracy > 0.5  # by chance a sixtieth
+    assert judge.digest == again.digest
+    output = judge.classify(unlabelled.pixels)
+    assert output.labels.tolist() == [0] * 60
+    assert output.features.equal(again.classify(unlabelled.pixels).features)
+    assert path_of(unlabelled).exists()
+    assert "self-supervised" in path_of(unlabelled).name
+    assert path_of(noise()) != path_of(unlabelled)
+
+
+def test_a_judge_of_another_kind_is_not_used() -> None:
+    """Scores in the features of one must never pass for those of the other."""
     unlabelled = Images(noise().pixels, torch.zeros(60, dtype=torch.int64), ())
-    with pytest.raises(UsageError, match="have no classes; put them into one folder per class"):
-        load_judge(unlabelled, unlabelled, CPU, Recorder())
+    first = load_judge(unlabelled, unlabelled, CPU, Recorder())
+    path = path_of(unlabelled)
+    content, metadata, _ = tensors.read(path, "judge")
+    del metadata["features"]
+    tensors.write(path, content, metadata)
+    reporter = Recorder()
+    assert load_judge(unlabelled, unlabelled, CPU, reporter).digest == first.digest
+    assert "a judge of another kind; training the judge again" in reporter.warnings[0]
 
 
 def test_error_about_the_cache_names_the_variable_that_moves_it(
