@@ -120,9 +120,11 @@ def _choices(survey: Survey, asked_size: bool) -> dict[str, dict[str, Choice]]:
         "training": _training(survey),
     }
     if is_image:
+        if len(survey.class_counts) < 2:
+            sections["condition"]["pairing"] = Choice("instance", "class needs classes")
         sections["condition"] |= {
             "code_dim": Choice(str(code_dim), ""),
-            "augment": Choice("{degrees: 15, translate: 0.08, scale: 0.12}", "for the encoder"),
+            "augment": Choice("{degrees: 5, translate: 0.04, scale: 0.05}", "for the encoder"),
         }
     return sections
 
@@ -169,7 +171,7 @@ def _condition(survey: Survey) -> tuple[str, str]:
         return "text", "the captions"
     if len(survey.class_counts) > 1:
         return "image", f"{len(survey.class_counts)} classes: it generates more of the kind shown"
-    return "none", "there are no classes: it generates from noise alone"
+    return "image", "there are no classes: shown a picture, it generates more like it"
 
 
 def _training(survey: Survey) -> dict[str, Choice]:

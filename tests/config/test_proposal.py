@@ -48,7 +48,8 @@ def parsed(survey: Survey) -> configs.Config:
 
 def test_photographs_without_classes_are_generated_from_noise() -> None:
     config = parsed(PHOTOS)
-    assert config.condition.kind == "none"
+    assert config.condition.kind == "image"
+    assert config.condition.pairing == "instance"
     data = config.data.model_dump()
     assert (data["root"], data["channels"], data["mirror"]) == ("/photos", 3, True)
     assert data["resize"] == "crop"
