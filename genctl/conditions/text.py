@@ -37,7 +37,7 @@ class Text(Coded):
     """Places for different words."""
     max_words: int = Field(default=16, ge=1, le=512)
     """Places for the words of one caption."""
-    width: int = Field(default=64, ge=1, le=1024)
+    hidden_dim: int = Field(default=64, ge=1, le=1024)
     """Features of each word in the encoder; a multiple of `heads`."""
     heads: int = Field(default=4, ge=1, le=64)
     """Attention heads of the encoder."""
@@ -64,7 +64,7 @@ class Text(Coded):
         return TextEncoder(
             self.vocabulary_size,
             self.max_words,
-            self.width,
+            self.hidden_dim,
             self.heads,
             self.blocks,
             self.code_dim,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from genctl.common.errors import UsageError
+from genctl.conditions.image import Image
 from genctl.config import config as configs
 from genctl.config.proposal import propose, run_stem, seen
 from genctl.data.folder_survey import Survey
@@ -46,9 +47,9 @@ def parsed(survey: Survey) -> configs.Config:
     return configs.parse(propose(survey, "my.yaml"), "my.yaml")
 
 
-def test_photographs_without_classes_are_generated_from_noise() -> None:
+def test_photographs_without_classes_are_generated_like_the_picture_shown() -> None:
     config = parsed(PHOTOS)
-    assert config.condition.kind == "image"
+    assert isinstance(config.condition, Image)
     assert config.condition.pairing == "instance"
     data = config.data.model_dump()
     assert (data["root"], data["channels"], data["mirror"]) == ("/photos", 3, True)

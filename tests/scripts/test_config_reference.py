@@ -30,7 +30,7 @@ def test_the_page_has_every_key_of_every_kind(module: ModuleType) -> None:
         for kind in kinds_of(Config, section):
             assert f"### `{section}: {{kind: {kind}}}`\n" in page
     for name, definition in configs.schema()["$defs"].items():
-        nested = "augment." if name == "Augment" else ""
+        nested = "augment." if name.endswith("Augment") else ""
         for key in definition["properties"].keys() - {"kind", "augment"}:
             assert f"| `{nested}{key}`" in page
 
