@@ -179,6 +179,11 @@ class Data(Settings):
         """These settings without a root of another machine, which a model file may bring along."""
         return self
 
+    @property
+    def transparent_ground(self) -> Literal["black", "white"] | None:
+        """What shows through transparent pictures; None to choose it for each by its content."""
+        return None
+
     def local_path(self) -> Path | None:
         """Where the images are on this machine; None where they would have to be downloaded."""
         return None

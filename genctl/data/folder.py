@@ -50,6 +50,11 @@ class Folder(Data):
             raise ValueError("must be auto, folders, none, or the name of a file below data.root")
         return value
 
+    @property
+    def transparent_ground(self) -> Literal["black", "white"] | None:
+        """`ground`, where it is given."""
+        return None if self.ground == "auto" else self.ground
+
     def local_path(self) -> Path | None:
         """The folder, if there is one."""
         root = Path(self.root).expanduser()

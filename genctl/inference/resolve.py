@@ -256,7 +256,9 @@ def encode_pictures(
     paths: list[Path], trained: TrainedModel, warn: Notify, label: int | None = None
 ) -> list[ImageCode]:
     """Pictures, preprocessed as the model needs them, with their codes."""
-    return encode_loaded(list(map(str, paths)), map(read_picture, paths), trained, warn, label)
+    ground = trained.metadata.config.data.transparent_ground
+    pictures = (read_picture(path, ground) for path in paths)
+    return encode_loaded(list(map(str, paths)), pictures, trained, warn, label)
 
 
 def encode_loaded(

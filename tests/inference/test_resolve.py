@@ -19,7 +19,7 @@ from genctl.common.errors import BadContent, MissingInput, UsageError
 from genctl.data.digits import Digits
 from genctl.data.pictures import tensor_to_pil
 from genctl.inference.inputs import select_indices
-from genctl.inference.resolve import resolve
+from genctl.inference.resolve import encode_pictures, resolve
 from genctl.inference.resolved import ResolvedCondition
 from genctl.runs import model_file
 from genctl.runs.model_file import TrainedModel
@@ -299,3 +299,22 @@ def test_a_mistyped_condition_comes_with_the_one_that_was_meant(
 def test_a_missing_file_is_no_mistyped_condition(spec: str, trained: TrainedModel) -> None:
     with pytest.raises(MissingInput, match="No such file or directory"):
         named(trained, spec)
+
+
+@pytest.mark.parametrize(("ground", "level"), [("white", 255), ("black", 0)])
+def test_a_transparent_picture_is_shown_on_the_ground_of_the_data(
+    ground: str, level: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENCTL_CACHE", str(tmp_path / "cache"))
+    stickers = tmp_path / "stickers"
+    stickers.mkdir()
+    for side in range(2, 6):
+        sticker = Image.new("LA", (16, 16), (0, 0))
+        sticker.paste((128, 255), (6, 6, 6 + side, 10))
+        sticker.save(stickers / f"{side}.png")
+    data = ("data.kind=folder", f"data.root={stickers}", f"data.ground={ground}",
+            "data.labels=none", "condition.pairing=instance")  # fmt: skip
+    model = model_file.read(save_model(tmp_path / "model.safetensors", *data), torch.device("cpu"))
+    (found,) = encode_pictures([stickers / "4.png"], model, pytest.fail)
+    assert found.picture is not None
+    assert found.picture[0, 0, 0] == level
