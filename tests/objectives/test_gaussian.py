@@ -79,6 +79,8 @@ def test_samples_have_the_mean_and_covariance_of_the_data(objective: str) -> Non
     correlations = torch.corrcoef(torch.cat([found, amounts(z)], dim=1).T)
     within, across = correlations[:3, :3], correlations[:3, 3:]
     assert (within - torch.eye(3)).abs().max() < 0.15  # the covariance has no other entries
-    assert across.diagonal().min() > 0.8  # the shortest way
+    # The shortest way; the shallowest pattern is worth the least of it.
+    assert across.diagonal()[:2].min() > 0.8
+    assert across.diagonal()[2] > 0.5
     rest = samples - MEAN - found @ PATTERNS
     assert rest.std().item() == pytest.approx(NOISE, abs=0.06)

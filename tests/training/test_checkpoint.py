@@ -10,13 +10,15 @@ from torch import Tensor
 
 from genctl.common import tensors
 from genctl.common.errors import BadContent, Diverged
+from genctl.common.registry import kinds
+from genctl.config.config import Config
 from genctl.training.checkpoint import load_checkpoint, save_checkpoint
 from genctl.training.early_stopping import EarlyStopping
 from genctl.training.engines.eager import Eager
 from genctl.training.state import State
 from genctl.training.step import Step
 from tests.support.tiny import images, tiny
-from tests.training.builders import AUGMENT, build_state, differing, positions
+from tests.training.builders import AUGMENT, FAMILIES, build_state, differing, positions
 
 Content = dict[str, Tensor]
 Metadata = dict[str, Any]
@@ -57,6 +59,25 @@ def test_everything_is_restored(path: Path) -> None:
     assert fresh.losses.state() == trained.losses.state()
     assert fresh.early_stopping == trained.early_stopping
     assert (metadata.seconds, metadata.precision) == (1.5, "fp32")
+
+
+@pytest.mark.parametrize("objective", kinds("objectives"))
+def test_every_objective_goes_on_with_the_same_bits(objective: str, path: Path) -> None:
+    family = FAMILIES.get(objective, "dcgan")
+    config = tiny(f"objective.kind={objective}", "condition.code_dim=4", family=family)
+    parts = build_state(config), build_state(config)
+    save(take_steps(config, parts[0], 0, 3), path)
+    load_checkpoint(parts[1], path)
+    take_steps(config, parts[1], 3, 6)
+    whole = take_steps(config, build_state(config), 0, 6)
+    assert differing(parts[1].tensors(), whole.tensors()) == []
+
+
+def take_steps(config: Config, state: State, first: int, last: int) -> State:
+    step = Step(config, state, images(), "fp32")
+    for position in positions(step, first, last):
+        Eager(step).run(position)
+    return state
 
 
 def test_the_augmentation_goes_on_where_it_was(path: Path) -> None:
