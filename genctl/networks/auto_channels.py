@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -24,7 +24,7 @@ class _ListOrWord:
             _validate,
             handler.generate_schema(Channels),
             serialization=core_schema.plain_serializer_function_ser_schema(
-                _as_json, when_used="json"
+                _serialize, info_arg=True
             ),
         )
 
@@ -44,8 +44,12 @@ def _validate(value: Any, as_list: core_schema.ValidatorFunctionWrapHandler) -> 
     return as_list(tuple(value) if isinstance(value, list) else value)
 
 
-def _as_json(value: tuple[int, ...] | str) -> list[int] | str:
-    return value if isinstance(value, str) else list(value)
+def _serialize(
+    value: tuple[int, ...] | str, info: SerializationInfo
+) -> tuple[int, ...] | list[int] | str:
+    if isinstance(value, str) or not info.mode_is_json():
+        return value
+    return list(value)  # JSON has no tuples
 
 
 AutoChannels = Annotated[tuple[int, ...] | Word, _ListOrWord()]

@@ -31,6 +31,7 @@ LINES = (
     "configs list",
     "configs show tiny",
     "configs copy tiny {new}.yaml",
+    "configs new pictures --out {new}.yaml",
     "configs check tiny",
     "configs schema",
 )
@@ -52,9 +53,10 @@ def all_commands(command: Any, path: str = "") -> Iterator[str]:
 def with_run(
     genctl: RunGenctl, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """A working directory with the run ``tiny`` and a picture of its samples."""
+    """A working directory with the run ``tiny``, a picture of its samples, and a folder of it."""
     shutil.copytree(tiny_run, tmp_path / "runs" / "tiny")
     assert genctl("sample", "--n", "1", "--out", "tiny.png").code == 0
+    assert genctl("sample", "--n", "4", "--format", "png", "--out", "pictures").code == 0
     with quick_judges(tmp_path / "cache", num_images=1_000):
         yield
 
