@@ -8,9 +8,10 @@ from typing import Any
 
 from genctl.common.reporting import Reporter
 from genctl.config.proposal import propose, seen
+from genctl.data.folder import Folder
 from genctl.data.folder_survey import survey
 
-MAX_BROKEN = 0.01  # the default of data.max_broken
+MAX_BROKEN = Folder.model_fields["max_broken"].default
 
 
 @dataclass(frozen=True)

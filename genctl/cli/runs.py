@@ -47,6 +47,7 @@ def runs(
     """List runs with status, scores, and the settings that differ."""
     with console(json, quiet, debug) as out:
         with loading():
+            from genctl.cli.table_text import table_text
             from genctl.common.errors import UsageError
             from genctl.runs import table
 
@@ -68,7 +69,7 @@ def runs(
         if csv:
             out.result({}, table.to_csv(rows).rstrip("\n"))
         elif rows:
-            out.result({}, _as_text(table.columns(rows), rows))
+            out.result({}, table_text(_table(table.columns(rows), rows)))
         else:
             out.info(f"no runs in {runs}; train one with `genctl train --config digits_cgan`")
 
@@ -114,17 +115,6 @@ def _live(rows: list[dict[str, Any]], runs: Path) -> Any:
     now = datetime.now().strftime("%H:%M:%S")
     line = Text(f"{printable(str(runs))} at {now}: {states}; Ctrl-C ends", style="dim")
     return Group(_table(table.columns(rows), rows), line) if rows else line
-
-
-def _as_text(columns: list[str], rows: list[dict[str, Any]]) -> str:
-    from rich.console import Console as RichConsole
-
-    terminal = RichConsole()
-    if not terminal.is_terminal:
-        terminal.width = 10_000  # one line per run, for programs that read lines
-    with terminal.capture() as printed:
-        terminal.print(_table(columns, rows))
-    return "\n".join(line.rstrip() for line in printed.get().splitlines())
 
 
 def _table(columns: list[str], rows: list[dict[str, Any]]) -> Table:

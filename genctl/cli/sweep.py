@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,10 +14,6 @@ from genctl.sweeps.sampler_names import Sampler
 if TYPE_CHECKING:
     from genctl.sweeps.summary import Summary
     from genctl.sweeps.sweep import Plan
-
-
-IN_TABLE = ("overall", "fid", "agreement", "coverage", "diversity", "modes")
-"""The scores in the table; CSV and JSON have all."""
 
 
 def sweep(
@@ -169,6 +165,8 @@ def sweep(
     with console(json, quiet, debug) as out:
         with loading():
             from genctl.cli.reporters import open_reporter
+            from genctl.cli.sweep_table import sweep_table
+            from genctl.cli.table_text import table_text
             from genctl.common.errors import UsageError
             from genctl.sweeps.outcome import require_complete
             from genctl.sweeps.plan import Budget
@@ -198,7 +196,8 @@ def sweep(
             _write_map(summary, map_, axes, out)
             result |= {"map": str(map_)}
         if not json:
-            out.result({}, to_csv(summary).rstrip("\n") if csv else _as_text(summary))
+            text = to_csv(summary).rstrip("\n") if csv else table_text(sweep_table(summary))
+            out.result({}, text)
         require_complete(records, {"status": "incomplete", **result})
         if json:
             out.result({"status": "complete", **result})
@@ -258,65 +257,3 @@ def _dry_run(plan: Plan, out: Console) -> None:
     lines = lines or [f"{plan.base}  {' '.join(plan.request.searches)}"]
     values = {"points": plan.points, "seeds": list(plan.seeds), "rounds": rounds, "runs": runs}
     out.result(values, "\n".join(lines))
-
-
-def _as_text(summary: Summary) -> str:
-    from rich.console import Console as RichConsole
-
-    terminal = RichConsole()
-    if not terminal.is_terminal:
-        terminal.width = 10_000  # one line per point, for programs that read lines
-    with terminal.capture() as printed:
-        terminal.print(_table(summary))
-    return "\n".join(line.rstrip() for line in printed.get().splitlines())
-
-
-def _table(summary: Summary) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    from genctl.cli.console import printable
-    from genctl.runs.table import headings
-    from genctl.sweeps.plan import short_value
-
-    keys = list(dict.fromkeys(key for row in summary.rows for key in row.settings))
-    scores = [name for name in summary.names if name in IN_TABLE or name == summary.score]
-    keys = [key for key in keys if len({row.settings.get(key) for row in summary.rows}) > 1]
-    several = len({row.config for row in summary.rows}) > 1 or not keys
-    several_seeds = any(len(row.records) > 1 for row in summary.rows)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    names = headings([*keys, *scores])
-    for column in (["config"] if several else []) + [names[key] for key in keys]:
-        table.add_column(column, overflow="fold")
-    for column in ("images", "images/s", *scores):
-        table.add_column(column, justify="right")
-    for column in ["worst seed"] * several_seeds + ["status"]:
-        table.add_column(column)
-    if summary.real:
-        start = ["real images", *[""] * (several + len(keys) - 1), "", ""]
-        real = [_number(summary.real.get(name)) for name in scores]
-        table.add_row(*start, *real, *[""] * (several_seeds + 1), style="dim")
-    for row in summary.rows:
-        cells = [row.config] * several + [short_value(row.settings.get(key, "")) for key in keys]
-        cells += [f"{row.images:,.0f}", _number(row.images_per_second, ",.0f")]
-        cells += [_mean_and_std(row.values(name)) for name in scores]
-        cells += [_worst(row, summary.score)] * several_seeds + [row.status]
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    return table
-
-
-def _number(value: float | None, digits: str = ".4f") -> str:
-    return "-" if value is None else f"{value:{digits}}"
-
-
-def _mean_and_std(values: list[float]) -> str:
-    from statistics import fmean, stdev
-
-    if not values:
-        return "-"
-    return f"{fmean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
-
-
-def _worst(row: Any, score: str) -> str:
-    worst = row.worst(score)
-    return "" if worst is None else f"{worst.seed}: {worst.scores[score]:.4f}"

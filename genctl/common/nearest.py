@@ -11,16 +11,16 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
         known: the words that exist.
         cutoff: the least similarity, from 0 to 1 for the same word.
     """
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")
+    return next(iter(nearest_words(word, known, 1, cutoff)), "")
 
 
-def nearest_words(word: str, known: Iterable[str], count: int = 3) -> list[str]:
+def nearest_words(
+    word: str, known: Iterable[str], count: int = 3, cutoff: float = 0.6
+) -> list[str]:
     """Up to ``count`` words of ``known`` that are like ``word``, the most similar first."""
     from difflib import get_close_matches
 
-    return get_close_matches(word, list(known), n=count)
+    return get_close_matches(word, list(known), n=count, cutoff=cutoff)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

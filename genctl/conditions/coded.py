@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from genctl.data.base import Images
     from genctl.data.batch import Batch
 
+IMAGES_PER_CLASS = 256
+"""Images whose mean code becomes the code of their class."""
 NUM_TRAINING_CODES = 512
 """Codes of training images that a model file keeps, for random codes."""
 
@@ -68,6 +70,31 @@ class Coded(Condition):
 
         classes = torch.arange(self.critic_classes(batch.num_classes), device=batch.labels.device)
         return batch.labels[:, None] == classes
+
+    def example_inputs(self, images: Images, count: int) -> Tensor:
+        """Those of the first image of each of the first classes, else of the first images."""
+        import torch
+
+        if not images.classes:
+            return self.encoder_inputs(images, torch.arange(min(count, len(images))))
+        labels = images.labels.cpu()
+        present = labels.unique()[:count]
+        first = torch.stack([(labels == label).nonzero()[0, 0] for label in present])
+        return self.encoder_inputs(images, first)
+
+    def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
+        """The mean code of some images of each class; of any images if a class has none."""
+        import torch
+
+        from genctl.networks.layers.normalize import normalize
+
+        means = [torch.empty(0, self.code_dim)]
+        for label in range(len(images.classes)):
+            members = (images.labels == label).nonzero()[:IMAGES_PER_CLASS, 0]
+            if not len(members):
+                members = torch.arange(min(IMAGES_PER_CLASS, len(images)))
+            means.append(encode(self.kind_inputs(images, members)).mean(dim=0, keepdim=True))
+        return normalize(torch.cat(means))
 
     def training_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
         """The codes of randomly chosen training images; the data may be sorted."""

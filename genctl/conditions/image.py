@@ -19,17 +19,12 @@ from genctl.conditions.base import ConditionedImages
 from genctl.conditions.coded import Coded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor, nn
 
     from genctl.data.base import Images, Shape
     from genctl.data.batch import Batch
     from genctl.data.batch_noise import BatchNoise
     from genctl.networks.base import Networks
-
-IMAGES_PER_CLASS = 256
-"""Images whose mean code becomes the code of their class."""
 
 
 class Augment(Settings):
@@ -125,31 +120,8 @@ class Image(Coded):
         """The images themselves."""
         return images.floats(index)
 
-    def example_inputs(self, images: Images, count: int) -> Tensor:
-        """The first image of each of the first classes; without classes, the first images."""
-        import torch
-
-        if not images.classes:
-            return images.floats(slice(0, count))
-        labels = images.labels.cpu()
-        present = labels.unique()[:count]
-        return images.floats(torch.stack([(labels == label).nonzero()[0, 0] for label in present]))
-
     def example_pictures(self, images: Images, inputs: Tensor) -> list[Tensor]:
         """The images themselves."""
         from genctl.data.pixels import to_uint8
 
         return list(to_uint8(inputs))
-
-    def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The mean code of some images of each class; of any images if a class has none."""
-        import torch
-
-        from genctl.networks.layers.normalize import normalize
-
-        means = [torch.empty(0, self.code_dim)]
-        for label in range(len(images.classes)):
-            members = (images.labels == label).nonzero()[:IMAGES_PER_CLASS, 0]
-            chosen = images.floats(members if len(members) else slice(0, IMAGES_PER_CLASS))
-            means.append(encode(chosen).mean(dim=0, keepdim=True))
-        return normalize(torch.cat(means))

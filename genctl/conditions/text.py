@@ -15,8 +15,6 @@ from genctl.conditions.base import ConditionedImages
 from genctl.conditions.coded import Coded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor, nn
 
     from genctl.data.base import Data, Images, Shape
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from genctl.data.batch_noise import BatchNoise
     from genctl.data.captions import CaptionBatch, Captions
     from genctl.networks.base import Networks
-
-IMAGES_PER_CLASS = 256
-"""Images whose captions' mean code becomes the code of their class."""
 
 
 class Text(Coded):
@@ -91,6 +86,7 @@ class Text(Coded):
 
     def encode(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The codes of the captions, and the cross-entropy of what they say."""
+        from genctl.networks.layers.attributes import attribute_cross_entropy
         from genctl.networks.layers.text_encoder import TextEncoder
 
         assert isinstance(encoder, TextEncoder)
@@ -99,7 +95,7 @@ class Text(Coded):
         logits = encoder.classify(code)
         if not logits.shape[1]:
             return code, {}
-        loss = _cross_entropy_of_said(logits, caption)
+        loss = attribute_cross_entropy(logits, caption.values, caption.sizes, caption.says)
         return code, {"cross_entropy": self.cross_entropy_weight * loss}
 
     def encoder_inputs(self, images: Images, index: Tensor) -> Tensor:
@@ -114,17 +110,6 @@ class Text(Coded):
 
         return _captions(images).at(index.to(images.device), CLASS_ALONE).tokens
 
-    def example_inputs(self, images: Images, count: int) -> Tensor:
-        """The caption of the first image of each of the first classes, or of the first images."""
-        import torch
-
-        if not images.classes:
-            return self.encoder_inputs(images, torch.arange(min(count, len(images))))
-        labels = images.labels.cpu()
-        present = labels.unique()[:count]
-        first = torch.stack([(labels == label).nonzero()[0, 0] for label in present])
-        return self.encoder_inputs(images, first)
-
     def example_pictures(self, images: Images, inputs: Tensor) -> list[Tensor]:
         """The captions, written."""
         from genctl.data.caption_pictures import caption_picture
@@ -133,20 +118,6 @@ class Text(Coded):
         vocabulary = _captions(images).vocabulary
         texts = [text_of(tokens, vocabulary) for tokens in inputs.tolist()]
         return [caption_picture(text, images.shape) for text in texts]
-
-    def class_codes(self, encode: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        """The mean code of captions that say the class alone; of any images if a class has none."""
-        import torch
-
-        from genctl.networks.layers.normalize import normalize
-
-        means = [torch.empty(0, self.code_dim)]
-        for label in range(len(images.classes)):
-            members = (images.labels == label).nonzero()[:IMAGES_PER_CLASS, 0]
-            if not len(members):
-                members = torch.arange(min(IMAGES_PER_CLASS, len(images)))
-            means.append(encode(self.kind_inputs(images, members)).mean(dim=0, keepdim=True))
-        return normalize(torch.cat(means))
 
 
 def _captions(images: Images) -> Captions:
@@ -158,16 +129,3 @@ def _captions(images: Images) -> Captions:
 def _caption(batch: Batch) -> CaptionBatch:
     assert batch.caption is not None
     return batch.caption
-
-
-def _cross_entropy_of_said(logits: Tensor, caption: CaptionBatch) -> Tensor:
-    """The mean cross-entropy of each attribute over the captions that say it, summed."""
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    losses = []
-    for number, part in enumerate(logits.split(caption.sizes, dim=1)):
-        each = cross_entropy(part, caption.values[:, number], reduction="none")
-        said = caption.says[:, number].to(each)
-        losses.append((each * said).sum() / said.sum().clamp(min=1))
-    return torch.stack(losses).sum()

@@ -10,16 +10,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from genctl.common import files, tensors
 from genctl.common.errors import BadContent, CannotCreate, MissingInput, WriteFailed
+from genctl.common.locks import waiting_lock
 from genctl.data.folder_pixels import Pixels, Resize, read_pixels
 from genctl.data.folder_scan import PictureFile
 
@@ -55,7 +55,8 @@ def cached_pixels(
         writable = True
         try:
             files.make_folder(path.parent)
-            stack.enter_context(_locked(path.with_suffix(".lock"), reporter))
+            lock = waiting_lock(path.with_suffix(".lock"), reporter, "that reads the same pictures")
+            stack.enter_context(lock)
         except (CannotCreate, OSError) as error:
             writable = False
             reporter.warn(f"the decoded pictures are not kept: {error}")
@@ -131,17 +132,3 @@ def _entries() -> list[tuple[float, int, Path]]:
             status = path.stat()
             found.append((status.st_mtime, status.st_size, path))
     return found
-
-
-@contextlib.contextmanager
-def _locked(path: Path, reporter: Reporter) -> Iterator[None]:
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        reporter.info("waiting for another process that reads the same pictures")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

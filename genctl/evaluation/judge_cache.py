@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 
 from genctl.common import tensors
 from genctl.common.errors import BadContent, CannotCreate, MissingInput
 from genctl.common.files import cache_folder, make_folder
+from genctl.common.locks import waiting_lock
 from genctl.common.reporting import Reporter
 from genctl.common.weights import load_weights, prefixed, without_prefix
 from genctl.data.base import Images
@@ -53,7 +51,7 @@ def load_judge(
     data_digest = train_images.digest()
     path = _judge_path(train_images, data_digest)
     _make_folder(path.parent)
-    with _locked(path.with_suffix(".lock"), reporter):
+    with waiting_lock(path.with_suffix(".lock"), reporter, "to train the judge"):
         try:
             return _read(path, train_images, data_digest, device)
         except MissingInput:
@@ -91,21 +89,6 @@ def _make_folder(path: Path) -> None:
     except CannotCreate as error:
         reason = str(error).partition(";")[0]
         raise CannotCreate(f"{reason}; set GENCTL_CACHE to a folder for judges") from None
-
-
-@contextmanager
-def _locked(path: Path, reporter: Reporter) -> Iterator[None]:
-    """Hold the lock of a judge inside the block."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        reporter.info("waiting for another process to train the judge")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _train(

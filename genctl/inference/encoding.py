@@ -19,15 +19,14 @@ from genctl.common.files import atomic_write, make_folder
 from genctl.conditions.image import Image
 from genctl.conditions.text import Text
 from genctl.inference.inputs import as_path, picture_paths
-from genctl.inference.prompts import encode_prompt, is_prompt, read_captions
-from genctl.inference.resolve import (
+from genctl.inference.picture_codes import (
     DATASET,
-    Notify,
     dataset_captions,
     encode_dataset,
     encode_pictures,
 )
-from genctl.inference.resolved import ClassCode, ImageCode
+from genctl.inference.prompts import encode_prompt, is_prompt, read_captions
+from genctl.inference.resolved import ClassCode, ImageCode, Notify
 from genctl.inference.sampling import generate, sample_z
 from genctl.runs.model_file import TrainedModel
 

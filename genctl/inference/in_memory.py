@@ -15,14 +15,9 @@ from genctl.common.errors import UsageError
 from genctl.data.pictures import as_grey_or_rgb
 from genctl.inference.encoding import encode as encode_specs
 from genctl.inference.encoding import require_encoder
-from genctl.inference.resolve import (
-    Notify,
-    encode_loaded,
-    require_conditional,
-    require_image_encoder,
-    resolve,
-)
-from genctl.inference.resolved import ImageCode, ResolvedCondition
+from genctl.inference.picture_codes import encode_loaded, require_image_encoder
+from genctl.inference.resolve import require_conditional, resolve
+from genctl.inference.resolved import ImageCode, Notify, ResolvedCondition
 from genctl.runs.model_file import TrainedModel
 
 Given = str | os.PathLike[str] | Image.Image | np.ndarray

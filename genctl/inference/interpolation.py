@@ -8,8 +8,8 @@ from torch import Tensor
 
 from genctl.common.errors import UsageError
 from genctl.inference.in_memory import Given, resolve_given
-from genctl.inference.resolve import Notify, every_class
-from genctl.inference.resolved import CodeMix, ResolvedCondition, ZArc
+from genctl.inference.resolve import every_class
+from genctl.inference.resolved import CodeMix, Notify, ResolvedCondition, ZArc
 from genctl.inference.samples import MAX_SEED
 from genctl.inference.sampling import sample_z
 from genctl.runs.model_file import TrainedModel

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,6 +20,8 @@ from genctl.conditions.base import Condition
 from genctl.inference.sampling import BLOCK, fractions, from_blocks, sample_z
 from genctl.networks.layers.normalize import normalize
 
+Notify = Callable[[str], None]
+"""Called with a message for the user."""
 MIN_SINE = 1e-4  # of an angle that is told from 0 and from a half turn
 
 

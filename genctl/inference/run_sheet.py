@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genctl.common.errors import GenctlError, MissingInput
 from genctl.data import pictures
-from genctl.inference.resolve import Notify
+from genctl.inference.resolved import Notify
 from genctl.inference.samples import SampleRequest, SampleSet
 from genctl.runs import model_file
 from genctl.runs.run import Run

@@ -15,8 +15,8 @@ from torch import Tensor
 from genctl.common.errors import OutOfMemory, UsageError
 from genctl.common.reporting import OnProgress
 from genctl.inference import sampling
-from genctl.inference.resolve import Notify, every_class, resolve
-from genctl.inference.resolved import ResolvedCondition
+from genctl.inference.resolve import every_class, resolve
+from genctl.inference.resolved import Notify, ResolvedCondition
 from genctl.runs.model_file import TrainedModel
 
 MAX_SEED = 2**63 - 1  # what an npz file can hold

@@ -72,6 +72,9 @@ class Adversarial(Objective):
 
     roles: ClassVar[tuple[str, ...]] = ("generator", "critic")
 
+    compares_scores: ClassVar[bool] = False
+    """Whether the formulas see only differences of two scores, which alone then say nothing."""
+
     critic_cross_entropy_weight: NonNegativeFloat = 0.0
     """Weight of the classification of real images in the critic's loss; 0 needs no labels.
 
@@ -81,6 +84,8 @@ class Adversarial(Objective):
     generator_cross_entropy_weight: NonNegativeFloat = 0.0
     """Weight of the critic's classification of generated images in the generator's loss, as in
     Odena et al. 2017. Images agree better with their condition; too much of it costs variety."""
+    augment: CriticAugment = CriticAugment()
+    """Random transformations of all images that the critic sees, for few pictures."""
 
     @field_validator("generator_cross_entropy_weight")
     @classmethod
@@ -88,9 +93,6 @@ class Adversarial(Objective):
         if weight and not info.data.get("critic_cross_entropy_weight"):
             raise ValueError("needs a critic that learns the classes: critic_cross_entropy_weight")
         return weight
-
-    augment: CriticAugment = CriticAugment()
-    """Random transformations of all images that the critic sees, for few pictures."""
 
     def augment_state(self, num_images: int, device: torch.device) -> AugmentState | None:
         """As ``augment`` says."""
@@ -144,10 +146,9 @@ class Adversarial(Objective):
     def certainty(self, real: Tensor, fake: Tensor) -> Tensor:
         """How sure the critic is that real images are real, (B,), from both scores (B,).
 
-        Above 0 it is right, below it is wrong. Where a formula sees only the difference of two
-        scores, the scores themselves say nothing.
+        Above 0 it is right, below it is wrong.
         """
-        return real
+        return real - fake if self.compares_scores else real
 
     @abstractmethod
     def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
@@ -178,16 +179,9 @@ def _classification(
     Of captions, that of each attribute, summed; with ``said`` (B, attributes) bool only of those
     images whose caption says it.
     """
-    from torch.nn.functional import cross_entropy
+    from genctl.networks.layers.attributes import attribute_cross_entropy
 
     if not logits.shape[1]:
         return {}
-    losses = []
-    for number, part in enumerate(logits.split(batch.attribute_sizes, dim=1)):
-        values = batch.attributes[:, number]
-        if said is None:
-            losses.append(cross_entropy(part, values))
-        else:
-            each = cross_entropy(part, values, reduction="none") * said[:, number]
-            losses.append(each.sum() / said[:, number].sum().clamp(min=1))
-    return {name: weight * sum(losses[1:], losses[0])}
+    loss = attribute_cross_entropy(logits, batch.attributes, batch.attribute_sizes, said)
+    return {name: weight * loss}

@@ -38,6 +38,7 @@ class AdversarialFlow(LazyR1):
     """Relativistic pairing, and the shortest way from noise to images."""
 
     kind: Literal["adversarial_flow"] = "adversarial_flow"
+    compares_scores: ClassVar[bool] = True
     transport_weight: NonNegativeFloat = 0.2
     """Weight of the squared distance between z and its image, at the start."""
     transport_weight_end: NonNegativeFloat = 0.005
@@ -73,10 +74,6 @@ class AdversarialFlow(LazyR1):
         terms = super().terms(update, model, batch, replace(forward, images=images))
         distance = (forward.images - transport.place(batch.z)).square().mean()
         return terms | {"transport": self.transport_weight_at(batch.progress) * distance}
-
-    def certainty(self, real: Tensor, fake: Tensor) -> Tensor:
-        """D(x) - D(G(z))."""
-        return real - fake
 
     def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """softplus(D(G(z)) - D(x)), and the squared sum of both scores."""

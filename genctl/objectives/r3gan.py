@@ -8,7 +8,7 @@ not converge with R1 alone, nor with lazy penalties.
 from __future__ import annotations
 
 from math import pi
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat
 
@@ -27,6 +27,7 @@ class R3GAN(Adversarial):
     """Relativistic pairing with R1 and R2."""
 
     kind: Literal["r3gan"] = "r3gan"
+    compares_scores: ClassVar[bool] = True
     gamma: NonNegativeFloat = 1.0
     """Weight of R1 and R2 at the start."""
     gamma_end: NonNegativeFloat = 0.1
@@ -44,10 +45,6 @@ class R3GAN(Adversarial):
         gamma = self.gamma_at(batch.progress)
         penalties = {"r1": gamma / 2 * real_squared.mean(), "r2": gamma / 2 * fake_squared.mean()}
         return real_output, fake_output, penalties
-
-    def certainty(self, real: Tensor, fake: Tensor) -> Tensor:
-        """D(x) - D(G(z))."""
-        return real - fake
 
     def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """softplus(D(G(z)) - D(x))."""

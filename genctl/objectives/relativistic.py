@@ -7,7 +7,7 @@ more stable; this one trains on more images in the same time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from genctl.objectives.adversarial import ConditionedCritic, CriticOutput
 from genctl.objectives.base import Terms
@@ -21,10 +21,7 @@ class Relativistic(LazyR1):
     """The critic ranks real images above generated ones; the generator reverses the order."""
 
     kind: Literal["relativistic"] = "relativistic"
-
-    def certainty(self, real: Tensor, fake: Tensor) -> Tensor:
-        """D(x) - D(G(z))."""
-        return real - fake
+    compares_scores: ClassVar[bool] = True
 
     def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """softplus(D(G(z)) - D(x))."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
 
@@ -20,6 +20,7 @@ class WganGp(Adversarial):
     """The norm of the critic's gradient is pulled towards 1 between generated and real images."""
 
     kind: Literal["wgan_gp"] = "wgan_gp"
+    compares_scores: ClassVar[bool] = True
     gradient_penalty_weight: NonNegativeFloat = 10.0
     """Weight of the gradient penalty: lambda in the paper."""
     critic_steps: PositiveInt = 5
@@ -44,10 +45,6 @@ class WganGp(Adversarial):
         excess = (squared_gradient + 1e-12).sqrt() - 1
         penalty = self.gradient_penalty_weight * excess.square().mean()
         return real_output, fake_output, {"gradient_penalty": penalty}
-
-    def certainty(self, real: Tensor, fake: Tensor) -> Tensor:
-        """D(x) - D(G(z))."""
-        return real - fake
 
     def critic_terms(self, real: CriticOutput, fake: CriticOutput) -> Terms:
         """D(G(z)) - D(x)."""

@@ -208,7 +208,8 @@ def _cores() -> int:
 def _search(plan: Plan, board: Board) -> Source:
     try:
         from genctl.sweeps.samplers import make_sampler
-        from genctl.sweeps.search import Search, Space
+        from genctl.sweeps.search import Search
+        from genctl.sweeps.space import Space
         from genctl.sweeps.storage import open_study
     except ModuleNotFoundError as error:
         raise MissingInput(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import Tensor
 
 from genctl.common import tensors
@@ -38,6 +41,16 @@ class State:
         if self.augment is not None:
             content |= prefixed("augment", self.augment.tensors())
         return content
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Afterwards all tensors hold, in the same memory, what they held before the block."""
+        before = {name: tensor.clone() for name, tensor in self.tensors().items()}
+        try:
+            yield
+        finally:
+            for name, tensor in self.tensors().items():
+                tensor.copy_(before[name])
 
     def require_finite(self) -> None:
         """Refuse to keep infinite values and NaN.

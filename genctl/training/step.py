@@ -87,6 +87,13 @@ class Step:
         """The objective's variant; all steps of one variant do the same arithmetic."""
         return self.config.objective.variant(position.step)
 
+    def positions(self, first: Position, count: int) -> list[Position]:
+        """The positions of ``count`` steps from ``first`` on, all with its progress."""
+        return [
+            Position(first.step + number, first.images + number * self.images, first.progress)
+            for number in range(count)
+        ]
+
     def inputs(self, position: Position) -> StepInputs:
         """The inputs of the step at ``position``."""
         numbers = self._batch_numbers(position)

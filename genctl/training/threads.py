@@ -23,7 +23,6 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from genctl.common.cpu_load import is_overloaded
 from genctl.common.devices import device_name, restored_threads
 from genctl.common.reporting import Reporter
-from genctl.training.state import State
 from genctl.training.step import Position, Step
 
 MIN_GAIN = 1.1
@@ -102,7 +101,7 @@ def measure_threads(step: Step, position: Position) -> ThreadChoice:
             count += 1
         return (time.perf_counter() - started) / count
 
-    with _undone(step.state), restored_threads():
+    with step.state.undone(), restored_threads():
         best, seconds = fastest(seconds_per_step, torch.get_num_threads())
     rates = {n: round(step.images / each, 1) for n, each in sorted(seconds.items())}
     found = ", ".join(
@@ -174,10 +173,7 @@ def _candidates(available: int) -> list[int]:
 
 def _typical(step: Step, position: Position) -> Position:
     """The first of the next positions whose step is of the commonest variant."""
-    following = [
-        Position(position.step + number, position.images + number * step.images, position.progress)
-        for number in range(VARIANTS_AMONG)
-    ]
+    following = step.positions(position, VARIANTS_AMONG)
     ((variant, _),) = Counter(map(step.variant, following)).most_common(1)
     return next(each for each in following if step.variant(each) == variant)
 
@@ -212,14 +208,3 @@ def _time_limit(seconds: float) -> Iterator[None]:
         yield
     finally:
         hook.remove()
-
-
-@contextmanager
-def _undone(state: State) -> Iterator[None]:
-    """Afterwards, weights, their EMA and the optimizers are what they were before the block."""
-    before = {name: tensor.clone() for name, tensor in state.tensors().items()}
-    try:
-        yield
-    finally:
-        for name, tensor in state.tensors().items():
-            tensor.copy_(before[name])

@@ -19,7 +19,8 @@ from genctl.common.errors import BadContent, MissingInput, UsageError
 from genctl.data.digits import Digits
 from genctl.data.pictures import tensor_to_pil
 from genctl.inference.inputs import select_indices
-from genctl.inference.resolve import encode_pictures, resolve
+from genctl.inference.picture_codes import encode_pictures
+from genctl.inference.resolve import resolve
 from genctl.inference.resolved import ResolvedCondition
 from genctl.runs import model_file
 from genctl.runs.model_file import TrainedModel

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from platformdirs import user_cache_path
 
 from genctl.common import tensors
 from genctl.common.errors import BadContent, CannotCreate, MissingInput, WriteFailed
-from genctl.common.files import make_folder
+from genctl.common.files import cache_folder, make_folder
 from genctl.data.strokes.measures import measure
 from genctl.data.strokes.names import MEASURES
 
@@ -31,7 +27,7 @@ def cached_measures(images: Images) -> Tensor:
     """
     if len(images) < MIN_CACHED:
         return measure(images.pixels)
-    path = _folder() / f"{images.digest()[:16]}-v{VERSION}.safetensors"
+    path = cache_folder() / "strokes" / f"{images.digest()[:16]}-v{VERSION}.safetensors"
     try:
         content, _, _ = tensors.read(path, "strokes")
         known = content.get("measures")
@@ -46,9 +42,3 @@ def cached_measures(images: Images) -> Tensor:
     except (CannotCreate, WriteFailed):
         pass  # measured again at the next start
     return measures
-
-
-def _folder() -> Path:
-    chosen = os.environ.get("GENCTL_CACHE")
-    root = Path(chosen).expanduser() if chosen else user_cache_path("genctl")
-    return root / "strokes"

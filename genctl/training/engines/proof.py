@@ -39,20 +39,13 @@ def difference_from_eager(engine: Engine, position: Position) -> str:
     positions = _positions(step, position)
     before = _copy(step.state.tensors())
 
-    def restore() -> None:
-        for name, tensor in step.state.tensors().items():
-            tensor.copy_(before[name])
-
     def taken_by(engine: Engine) -> dict[str, Tensor]:
-        restore()
-        for each in positions:
-            engine.run(each)
-        return _copy(step.state.tensors())
+        with step.state.undone():
+            for each in positions:
+                engine.run(each)
+            return _copy(step.state.tensors())
 
-    try:
-        results = [taken_by(each) for each in (engine, Eager(step), Eager(step))]
-    finally:
-        restore()
+    results = [taken_by(each) for each in (engine, Eager(step), Eager(step))]
     ours, eager, again = ({k: t - before[k] for k, t in result.items()} for result in results)
     for prefix in (*(f"model.networks.{role}." for role in step.state.optimizers), "ema."):
         difference = _relative_difference(ours, eager, prefix)
@@ -68,9 +61,7 @@ def difference_from_eager(engine: Engine, position: Position) -> str:
 def _positions(step: Step, start: Position) -> list[Position]:
     """Positions from ``start`` on, as many of each variant as are needed, in order."""
     found: dict[str, list[Position]] = {}
-    for number in range(MAX_SEARCH):
-        images = start.images + number * step.images
-        position = Position(start.step + number, images, start.progress)
+    for position in step.positions(start, MAX_SEARCH):
         same = found.setdefault(step.variant(position), [])
         if len(same) < STEPS_PER_VARIANT:
             same.append(position)
