@@ -1,5 +1,6 @@
 """Fixtures of many rooms: small models and runs, and ways to run genctl."""
 
+import gc
 import json
 import os
 import shutil
@@ -19,6 +20,10 @@ MNIST = Path(os.environ.get("GENCTL_DATA", REPOSITORY.parent / "shared" / "data"
 # On a busy machine, threads that wait for each other are up to a hundred times slower than one.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
+
+# A fork leaves the garbage of its parent alone: freeing it may mean waiting for threads, such as
+# those of ONNX Runtime, that the fork does not have.
+os.register_at_fork(after_in_child=gc.freeze)
 
 # A background job of a shell ignores SIGINT, and nohup ignores SIGHUP; genctl would do so too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -47,6 +47,9 @@ SCORED = (
 )
 """The same with larger images and five evaluations."""
 
+MAX_SECONDS = 600
+"""After which a signal ends a fork that hangs."""
+
 Fault = Callable[[], None]
 """Called in the fork before genctl starts; patches something, or does something at once."""
 
@@ -100,6 +103,7 @@ def start_forked(folder: Path, words: list[str], fault: Fault = no_fault) -> int
         warnings.simplefilter("ignore")  # the process has threads, but those of torch are idle
         pid = os.fork()
     if not pid:
+        signal.alarm(MAX_SECONDS)
         _run_program(folder, words, fault)
     return pid
 
