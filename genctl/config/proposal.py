@@ -40,11 +40,12 @@ def seen(survey: Survey) -> list[str]:
     lines.append(f"sizes: {sizes}{middle}")
     colours = {0.0: "all grey", 1.0: "all coloured"}
     lines.append(f"colours: {colours.get(survey.coloured, f'{survey.coloured:.1%} are coloured')}")
-    lines.append(f"transparent: {_some(survey.transparent, survey.count)}")
+    total = survey.count + survey.test_count
+    lines.append(f"transparent: {_some(survey.transparent, total)}")
     lines.append(f"broken: {_broken(survey)}")
     what = f" (identical to another at {survey.image_size}x{survey.image_size})"
     lines.append(
-        f"duplicates: {_some(survey.duplicates, survey.count)}{what if survey.duplicates else ''}"
+        f"duplicates: {_some(survey.duplicates, total)}{what if survey.duplicates else ''}"
     )
     return [_printable(line) for line in lines]
 
@@ -110,6 +111,7 @@ def _choices(survey: Survey, asked_size: bool) -> dict[str, dict[str, Choice]]:
         **({"encoder_betas": Choice("[0.9, 0.99]", "")} if is_image else {}),
         "warmup_images": Choice("2000" if few else "5000", ""),
         "schedule": Choice("linear", "fitted to --max-time where that is given"),
+        "schedule_start": Choice("0.4", ""),
     }
     sections = {
         "data": _data(survey, asked_size),
@@ -124,6 +126,7 @@ def _choices(survey: Survey, asked_size: bool) -> dict[str, dict[str, Choice]]:
             sections["condition"]["pairing"] = Choice("instance", "class needs classes")
         sections["condition"] |= {
             "code_dim": Choice(str(code_dim), ""),
+            "code_noise": Choice("0.1", ""),
             "augment": Choice("{degrees: 5, translate: 0.04, scale: 0.05}", "for the encoder"),
         }
     return sections
@@ -189,16 +192,17 @@ def _training(survey: Survey) -> dict[str, Choice]:
 
 def _counts(survey: Survey) -> str:
     pictures = f"{survey.count:,} pictures"
+    tests = f"; {survey.test_count:,} more to test" if survey.test_count else ""
     captions = " with captions" if survey.has_captions else ""
     counts = survey.class_counts
     if len(counts) < 2:
-        return f"{pictures}{captions}, no classes"
+        return f"{pictures}{captions}, no classes{tests}"
     least, most = min(counts.values()), max(counts.values())
     named = [name if least == most else f"{name} {count:,}" for name, count in counts.items()]
     more = "" if len(counts) <= MAX_NAMED else f", and {len(counts) - MAX_NAMED} more"
     each = f"{least:,} each" if least == most else f"{least:,} to {most:,} each"
     names = ", ".join(named[:MAX_NAMED]) + more
-    return f"{pictures}{captions} in {len(counts)} classes of {each}: {names}"
+    return f"{pictures}{captions} in {len(counts)} classes of {each}: {names}{tests}"
 
 
 def _some(number: int, count: int) -> str:

@@ -39,8 +39,9 @@ class Survey:
     root: Path
     image_size: int
     resize: Resize
-    count: int  # pictures that can be read
-    class_counts: dict[str, int]  # pictures by class, in the order of classes
+    count: int  # pictures that can be read, without those in the folder test
+    test_count: int  # pictures in the folder test, where there are the folders train and test
+    class_counts: dict[str, int]  # of ``count``, by class, in the order of classes
     has_captions: bool
     notes: tuple[str, ...]  # what was left out, with its count
     smallest: tuple[int, int]  # width and height
@@ -87,15 +88,17 @@ def survey(root: Path, size: int | None, max_broken: float, reporter: Reporter) 
     if resize == "crop" and not square and plain > MIN_PLAIN:
         resize = "pad"  # an empty border: cropping would cut into the content
         pixels = _read(root, image_size, resize, reporter)
-    labels = [listing.pictures[number].label for number in pixels.index]
-    counts = Counter(labels)
+    listed = [listing.pictures[number] for number in pixels.index]
+    labels = [one.label for one in listed]
+    counts = Counter(one.label for one in listed if one.split != "test")
     grey = compose(pixels, 1, ground)
     area = pixels.sizes.astype(np.int64).prod(axis=1)
     return Survey(
         root,
         image_size,
         resize,
-        len(pixels.index),
+        counts.total(),
+        len(listed) - counts.total(),
         {name: counts[name] for name in listing.classes},
         listing.has_captions,
         listing.notes,

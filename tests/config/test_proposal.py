@@ -16,6 +16,7 @@ PHOTOS = Survey(
     image_size=64,
     resize="crop",
     count=1200,
+    test_count=0,
     class_counts={},
     has_captions=False,
     notes=(),

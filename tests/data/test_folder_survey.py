@@ -93,3 +93,11 @@ def test_what_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:
         write_broken(tmp_path / name)
     with pytest.raises(BrokenFiles, match="2 of 2"):
         look(tmp_path)
+
+
+def test_pictures_in_the_folder_test_are_counted_apart(tmp_path: Path) -> None:
+    for name, count in (("train/a", 3), ("train/b", 5), ("test/a", 2), ("test/b", 1)):
+        for number in range(count):
+            write_picture(tmp_path / name / f"{number}.png", 40 * number)
+    found = look(tmp_path)
+    assert (found.count, found.test_count, found.class_counts) == (8, 3, {"a": 3, "b": 5})
