@@ -32,6 +32,9 @@ class Dcgan(Networks):
     `small` is half of that."""
     code_scale: PositiveFloat = 1.0
     """Factor on the code where it enters the generator, in which a long code outweighs z."""
+    generator_init_std: PositiveFloat | None = None
+    """Standard deviation of the generator's first weights; `null` is PyTorch's default. BatchNorm
+    undoes their scale, so that smaller weights learn faster at the same learning rate."""
     conditional_batchnorm: bool = False
     """Let z and the code also set the gain and bias of every BatchNorm in the generator."""
     critic_channels: AutoChannels = "auto"
@@ -97,6 +100,7 @@ class Dcgan(Networks):
             shape.channels,
             self.conditional_batchnorm,
             self.code_scale,
+            self.generator_init_std,
         )
 
     def build_critic(self, shape: Shape, code_dim: int, num_classes: int) -> nn.Module:

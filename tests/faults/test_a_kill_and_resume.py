@@ -38,6 +38,7 @@ def kill(*_: Any) -> None:
 # -- A1: at random moments ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.fault("A1")
 def test_killed_at_twenty_random_moments_it_is_the_same_run(
     uninterrupted_run: Path, tmp_path: Path

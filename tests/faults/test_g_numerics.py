@@ -124,6 +124,7 @@ ENVIRONMENTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.fault("G2")
 def test_place_time_zone_and_language_change_no_bit(tmp_path: Path) -> None:
     results, pictures = [], []

@@ -205,6 +205,16 @@ def test_with_conditional_batchnorm_z_reaches_every_layer() -> None:
     assert not torch.allclose(images[0], images[1])
 
 
+def test_the_generators_first_weights_deviate_as_asked_for() -> None:
+    networks = Dcgan(generator_channels=(64, 32), generator_init_std=0.003)
+    generator = networks.build_generator(Shape(1, 16), 0)
+    weights = [p for p in generator.parameters() if p.ndim == 4]
+    assert len(weights) == 3
+    for weight in weights:
+        assert weight.std().item() == pytest.approx(0.003, rel=0.1)
+        assert abs(weight.mean().item()) < 0.001
+
+
 def test_a_spectral_critic_has_layers_of_spectral_norm_one() -> None:
     networks = Dcgan(
         generator_channels=(8,), critic_channels=(8,), critic_hidden_dim=6,

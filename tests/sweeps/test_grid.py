@@ -55,7 +55,7 @@ def test_the_first_seed_of_all_points_comes_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [GRID, HALVING], ids=["grid", "halving"])
-@pytest.mark.parametrize("jobs", ["1", "3"])
+@pytest.mark.parametrize("jobs", ["1", pytest.param("3", marks=pytest.mark.slow)])
 def test_a_sweep_that_was_killed_again_and_again_has_the_table_of_one_left_alone(
     words: tuple[str, ...], jobs: str, tmp_path: Path
 ) -> None:

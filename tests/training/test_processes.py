@@ -96,7 +96,14 @@ def read_checkpoint(folder: Path) -> dict[str, torch.Tensor]:
     return tensors.read(newest, "checkpoint")[0]
 
 
-@pytest.mark.parametrize("objective", ["relativistic", "r3gan", "adversarial_flow"])
+@pytest.mark.parametrize(
+    "objective",
+    [
+        "relativistic",
+        pytest.param("r3gan", marks=pytest.mark.slow),
+        pytest.param("adversarial_flow", marks=pytest.mark.slow),
+    ],
+)
 def test_gradients_are_those_of_one_process_with_the_whole_batch(
     objective: str, tmp_path: Path
 ) -> None:
@@ -174,7 +181,7 @@ def kill_rank_1(processes: list[subprocess.Popen[str]]) -> int:
     return 0
 
 
-@pytest.mark.parametrize("kill", [kill_rank_0, kill_rank_1])
+@pytest.mark.parametrize("kill", [kill_rank_0, pytest.param(kill_rank_1, marks=pytest.mark.slow)])
 def test_a_killed_process_ends_the_other_which_says_how_to_continue(
     kill: Callable[[list[subprocess.Popen[str]]], int], tmp_path: Path
 ) -> None:

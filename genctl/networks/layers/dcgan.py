@@ -46,6 +46,7 @@ class Generator(nn.Module):
         image_channels: int,
         conditional_batchnorm: bool,
         code_scale: float,
+        init_std: float | None,
     ) -> None:
         super().__init__()
         self.code_scale = code_scale
@@ -62,6 +63,9 @@ class Generator(nn.Module):
             else UnconditionalBatchNorm2d(count)
             for count in channels
         )
+        if init_std is not None:
+            for layer in (self.first, *self.up):
+                nn.init.normal_(layer.weight, std=init_std)  # type: ignore[arg-type]
 
     def forward(self, z: Tensor, code: Tensor) -> Tensor:
         """z (B, z_dim), code (B, code_dim) -> images (B, C, H, W) in [-1, 1]."""
