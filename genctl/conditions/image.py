@@ -3,8 +3,9 @@
 The encoder never sees the real image itself that the critic sees. With ``pairing: class`` it sees
 another image of the same class, so that the code can only say which class it is, and z has to
 supply the variety within the class. With ``pairing: instance`` both are random affine
-transformations of one image, which needs no labels. Compare Casanova et al. 2021 (IC-GAN), where
-the real image is a neighbour in the feature space of a fixed encoder.
+transformations of one image, which needs no labels; where there are none, the cross-entropy that
+trains the encoder is about which image of the batch is the other transformation. Compare Casanova
+et al. 2021 (IC-GAN), where the real image is a neighbour in the feature space of a fixed encoder.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Image(Coded):
     """How many images of a batch share a code, each with a z of its own: the encoder sees that many
     times fewer images than the critic."""
     cross_entropy_weight: NonNegativeFloat = 1.0
-    """Weight of the classification loss that trains the encoder besides the GAN loss."""
+    """Weight of the cross-entropy that trains the encoder besides the GAN loss."""
     augment: Augment = Augment()
     """Random affine transformations of the images that the encoder sees."""
 
@@ -101,20 +102,23 @@ class Image(Coded):
         return num_classes if self.pairing == "class" else 0
 
     def encode(self, encoder: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The codes of the images, and the cross-entropy of their classes."""
+        """The codes of the images, and the cross-entropy of their classes, or of their partners."""
+        import torch
         from torch.nn.functional import cross_entropy
 
+        from genctl.networks.layers.contrastive import instance_cross_entropy
         from genctl.networks.layers.encoders import ImageEncoder
 
         assert isinstance(encoder, ImageEncoder)
-        code = encoder(batch.condition_images)
-        logits = encoder.classify(code)
+        if batch.num_classes:
+            code = encoder(batch.condition_images)
+            loss = cross_entropy(encoder.classify(code), batch.labels[:: self.images_per_code])
+        else:
+            partners = batch.real[:: self.images_per_code]
+            code, partner_code = encoder(torch.cat([batch.condition_images, partners])).chunk(2)
+            loss = instance_cross_entropy(code, partner_code)
         shared = code.repeat_interleave(self.images_per_code, dim=0)
-        if not logits.shape[1]:
-            return shared, {}
-        labels = batch.labels[:: self.images_per_code]
-        loss = self.cross_entropy_weight * cross_entropy(logits, labels)
-        return shared, {"cross_entropy": loss}
+        return shared, {"cross_entropy": self.cross_entropy_weight * loss}
 
     def encoder_inputs(self, images: Images, index: Tensor) -> Tensor:
         """The images themselves."""

@@ -19,6 +19,8 @@ from genctl.data.pixels import to_floats
 from genctl.evaluation.fid import Gaussian
 
 FEATURE_DIM = 128
+BASE_SIZE = 32  # of images; the first layers of larger ones are narrower, since they cost the most
+MIN_CHANNELS = 8
 BATCH_SIZE = 250
 
 
@@ -28,9 +30,9 @@ class JudgeNetwork(nn.Module):
     def __init__(self, shape: Shape, num_classes: int) -> None:
         super().__init__()
         channels = 24 if shape.channels == 1 else 48
-        layers = [_convolution(shape.channels, channels, kernel=5, stride=2)]
         size = shape.size // 2
-        inner = channels
+        inner = max(channels * BASE_SIZE // max(shape.size, BASE_SIZE), MIN_CHANNELS)
+        layers = [_convolution(shape.channels, inner, kernel=5, stride=2)]
         while size > 4:
             outer = min(2 * inner, 4 * channels)
             layers += [_convolution(inner, outer), nn.MaxPool2d(2)]

@@ -1,9 +1,9 @@
 """How a judge is trained, and the classifier of the CAS.
 
 With classes it is a classifier. Without, it learns to recognize each image after a transformation,
-among the other images of a batch: instance discrimination, Wu et al. 2018, with the loss of Chen et
-al. 2020 (SimCLR). Such features rank generators as well as those of classifiers or better: Morozov
-et al. 2021, "On self-supervised image representations for GAN evaluation".
+among the other images of a batch (``networks.layers.contrastive``). Such features rank generators
+as well as those of classifiers or better: Morozov et al. 2021, "On self-supervised image
+representations for GAN evaluation".
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy
 
 from genctl.common.devices import auto_precision, autocast
 from genctl.common.reporting import OnProgress
 from genctl.common.rng import derive_seed, torch_rng
 from genctl.data.base import Images
 from genctl.evaluation.judge import JudgeNetwork, classify
+from genctl.networks.layers.contrastive import instance_cross_entropy, similarity
 from genctl.networks.layers.random_affine import random_affine
 
 SEED = 0
@@ -31,7 +32,6 @@ DEGREES, TRANSLATE, SCALE = 12.0, 0.06, 0.12  # of augmentation; the last epoch 
 LABEL_SMOOTHING = 0.05
 VIEWS = ("move", "second view")
 EMBEDDING_DIM = 64  # in which images are recognized; the features come before
-TEMPERATURE = 0.1
 RECOGNIZED = 250  # test images among which each is looked for
 FEATURE_VARIANCE = 0.25  # about that of unscaled features; any constant would do
 SCALE_IMAGES = 10_000  # from which the variance is estimated
@@ -60,9 +60,7 @@ def train_self_supervised(
         views = [_batch(moved, index, step, strength, name) for name in VIEWS]
         with autocast(precision, device):
             _, embeddings = network(torch.cat(views))
-        similarity = _similarity(*embeddings.float().chunk(2))  # (B, B)
-        own = torch.arange(len(index), device=device)
-        return (cross_entropy(similarity, own) + cross_entropy(similarity.T, own)) / 2
+        return instance_cross_entropy(*embeddings.chunk(2))
 
     moved, precision = images.to(device), auto_precision(device)[0]
     return _train(moved, EMBEDDING_DIM, loss, on_progress)
@@ -115,13 +113,8 @@ def recognition(network: JudgeNetwork, images: Images) -> float:
     index = torch.arange(min(len(images), RECOGNIZED), device=images.device)
     views = [images.floats(index), _batch(images, index, 0, 1.0, "recognition")]
     first, second = (network(view)[1] for view in views)
-    nearest = _similarity(first, second).argmax(dim=1)
+    nearest = similarity(first, second).argmax(dim=1)
     return float((nearest == index).double().mean())
-
-
-def _similarity(first: Tensor, second: Tensor) -> Tensor:
-    """The cosines (B, B) between embeddings (B, d), divided by the temperature."""
-    return normalize(first) @ normalize(second).T / TEMPERATURE
 
 
 def _order(images: Images, epoch: int) -> Tensor:

@@ -100,10 +100,15 @@ def test_the_encoder_learns_the_classes_by_cross_entropy() -> None:
     torch.testing.assert_close(loss, -3 * probabilities.log().mean())
 
 
-def test_without_classes_the_encoder_has_no_loss_of_its_own() -> None:
-    config = conditional(*BY_INSTANCE)
-    codes = build_model(config, 0).codes(batches(config, images(classes=0)).batch(0))
-    assert codes.terms == {}
+def test_without_classes_the_encoder_learns_which_image_is_which() -> None:
+    config = conditional(*BY_INSTANCE, "condition.cross_entropy_weight=3.0")
+    model, batch = build_model(config, 0), batches(config, images(classes=0)).batch(0)
+    seen = model.networks["encoder"](torch.cat([batch.condition_images, batch.real]))
+    cosines = seen[:8] @ seen[8:].T / 6  # codes have the length 6 ** 0.5
+    odds = (cosines / 0.1).exp()
+    rows, columns = (odds.diag() / odds.sum(dim) for dim in (1, 0))
+    loss = -(rows.log().mean() + columns.log().mean()) / 2
+    torch.testing.assert_close(model.codes(batch).terms["cross_entropy"], 3 * loss)
 
 
 # -- the images of a batch ------------------------------------------------------------------------
