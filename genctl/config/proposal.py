@@ -14,6 +14,7 @@ FEW = 10_000  # pictures, below which the critic is held back more
 EPOCHS = 100
 MIN_IMAGES, MAX_IMAGES = 100_000, 1_000_000  # of training
 BATCH_SIZE = 64
+PRESET_SIZE = 32  # of the pictures that the presets were measured on
 MAX_ASYMMETRY = 0.1  # above, mirror images would be new to the data
 COLOURED = 0.01  # share of coloured pictures that are worth three channels
 MANY_CLASSES = 50
@@ -82,9 +83,14 @@ def run_stem(root: Path) -> str:
 
 def _choices(survey: Survey, asked_size: bool) -> dict[str, dict[str, Choice]]:
     few = survey.count < FEW
+    labelled = len(survey.class_counts) > 1
+    # The presets' least restraint of the critic diverges on larger pictures without classes.
+    bold = not few and labelled and survey.image_size <= PRESET_SIZE
     condition, why = _condition(survey)
     is_image = condition == "image"
-    code_dim = 64 if len(survey.class_counts) > MANY_CLASSES else 16
+    code_dim = 16 if labelled else 32
+    if len(survey.class_counts) > MANY_CLASSES:
+        code_dim = 64
     networks = {
         "kind": Choice("dcgan", ""),
         "z_dim": Choice("64" if few else "128", ""),
@@ -97,17 +103,16 @@ def _choices(survey: Survey, asked_size: bool) -> dict[str, dict[str, Choice]]:
             "encoder_channels": Choice("small", ""),
             "encoder": Choice("strided", ""),
         }
-    gamma = f"{survey.count:,} pictures: the fewer, the more the critic is held back"
     objective = {
         "kind": Choice("relativistic", ""),
-        "gamma": Choice("1.0" if few else "0.5", gamma),
+        "gamma": Choice("0.5" if bold else "1.0", "the larger, the more the critic is held back"),
         "r1_interval": Choice("8", ""),
     }
-    if len(survey.class_counts) > 1:
+    if labelled:
         objective["critic_cross_entropy_weight"] = Choice("1", "the critic learns the classes")
     optimizer = {
         "learning_rate": Choice("2e-3", ""),
-        "betas": Choice("[0.0, 0.99]" if few else "[0.0, 0.9]", ""),
+        "betas": Choice("[0.0, 0.9]" if bold else "[0.0, 0.99]", ""),
         **({"encoder_betas": Choice("[0.9, 0.99]", "")} if is_image else {}),
         "warmup_images": Choice("2000" if few else "5000", ""),
         "schedule": Choice("linear", "fitted to --max-time where that is given"),
@@ -122,7 +127,7 @@ def _choices(survey: Survey, asked_size: bool) -> dict[str, dict[str, Choice]]:
         "training": _training(survey),
     }
     if is_image:
-        if len(survey.class_counts) < 2:
+        if not labelled:
             sections["condition"]["pairing"] = Choice("instance", "class needs classes")
         sections["condition"] |= {
             "code_dim": Choice(str(code_dim), ""),

@@ -32,7 +32,7 @@ class Dcgan(Networks):
     `small` is half of that."""
     code_scale: PositiveFloat = 1.0
     """Factor on the code where it enters the generator, in which a long code outweighs z."""
-    generator_init_std: PositiveFloat | None = None
+    generator_initialization_std: PositiveFloat | None = None
     """Standard deviation of the generator's first weights; `null` is PyTorch's default. BatchNorm
     undoes their scale, so that smaller weights learn faster at the same learning rate."""
     conditional_batchnorm: bool = False
@@ -100,7 +100,7 @@ class Dcgan(Networks):
             shape.channels,
             self.conditional_batchnorm,
             self.code_scale,
-            self.generator_init_std,
+            self.generator_initialization_std,
         )
 
     def build_critic(self, shape: Shape, code_dim: int, num_classes: int) -> nn.Module:

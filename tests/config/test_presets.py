@@ -10,6 +10,7 @@ from genctl.config.run_names import default_name
 PROMISED = {
     "digits_gan", "digits_cgan", "mnist_gan", "mnist_cgan", "mnist_cgan_label", "mnist_vae",
     "fashion_cgan", "seed_gan", "seed_cgan", "stacked_mnist_gan", "mnist_text", "tiny",
+    "fashion_gan", "folder_gan", "folder_cgan", "mnist_adversarial_flow", "mnist_meanflow",
 }  # fmt: skip
 
 
@@ -36,7 +37,7 @@ def test_a_preset_says_which_data_condition_networks_and_objective_it_is_about(n
 
 @pytest.mark.parametrize(("name", "kind"), [("mnist_gan", "none"), ("mnist_vae", "none"),
     ("mnist_cgan", "image"), ("mnist_cgan_label", "label"), ("seed_cgan", "image"),
-    ("mnist_text", "text")])  # fmt: skip
+    ("mnist_text", "text"), ("folder_gan", "none"), ("folder_cgan", "image")])  # fmt: skip
 def test_a_preset_has_the_condition_in_its_name(name: str, kind: str) -> None:
     assert configs.load(name).condition.kind == kind
 

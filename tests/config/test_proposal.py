@@ -144,3 +144,17 @@ def test_a_folder_that_yaml_cannot_name_is_refused(name: str) -> None:
 )
 def test_runs_are_called_after_the_folder(root: str, stem: str) -> None:
     assert run_stem(Path(root)) == stem
+
+
+def test_the_critic_is_held_back_less_only_where_that_was_measured() -> None:
+    many = replace(LETTERS, class_counts={"A": 10_000, "B": 10_000}, count=20_000)
+    gammas = {
+        one: parsed(survey).objective.model_dump()["gamma"]
+        for one, survey in {
+            "many": many,
+            "few": LETTERS,
+            "large": replace(many, image_size=64),
+            "no classes": replace(many, class_counts={}),
+        }.items()
+    }
+    assert gammas == {"many": 0.5, "few": 1.0, "large": 1.0, "no classes": 1.0}

@@ -206,7 +206,7 @@ def test_with_conditional_batchnorm_z_reaches_every_layer() -> None:
 
 
 def test_the_generators_first_weights_deviate_as_asked_for() -> None:
-    networks = Dcgan(generator_channels=(64, 32), generator_init_std=0.003)
+    networks = Dcgan(generator_channels=(64, 32), generator_initialization_std=0.003)
     generator = networks.build_generator(Shape(1, 16), 0)
     weights = [p for p in generator.parameters() if p.ndim == 4]
     assert len(weights) == 3
