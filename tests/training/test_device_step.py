@@ -145,8 +145,8 @@ BUDGETS = {
     ("seed_cgan",): 390,
     ("stacked_mnist_gan", *RESNET, "networks.blocks_per_resolution=2"): 680,
 }
-"""The most operations a step of a preset, with settings, may consist of. A GPU spends most of a step
-between them; a loop over groups or weights would make it hundreds more."""
+"""The most operations a step of a preset, with settings, may consist of. A GPU spends most of a
+step between them; a loop over groups or weights would make it hundreds more."""
 
 
 @pytest.mark.parametrize("words", BUDGETS, ids=lambda words: words[0])
