@@ -40,10 +40,10 @@ class CriticAugment(Settings):
     """Probability of each transformation, 0 to 1; 0 turns them off. `adaptive` starts with 0 and
     rises while the critic is too sure of real images; `auto` is `adaptive` for fewer than 10,000
     training pictures, else 0."""
-    target: float = Field(default=0.6, gt=0, lt=1)
+    target: float = Field(default=0.4, gt=0, lt=1)
     """Mean sign of the critic's outputs on real images that `adaptive` aims at: 0 is no idea, 1 is
     always sure. Lower is stronger."""
-    ramp_images: PositiveInt = 50_000
+    ramp_images: PositiveInt = 25_000
     """Images in which an adaptive strength can rise from 0 to 1."""
     color: bool = True
     """Change brightness; of coloured images also saturation and contrast."""
