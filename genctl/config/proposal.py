@@ -111,7 +111,7 @@ def _choices(survey: Survey, asked_size: bool) -> dict[str, dict[str, Choice]]:
     if labelled:
         objective["critic_cross_entropy_weight"] = Choice("1", "the critic learns the classes")
     optimizer = {
-        "learning_rate": Choice("2e-3", ""),
+        "learning_rate": Choice("2e-3" if survey.image_size <= PRESET_SIZE else "1e-3", ""),
         "betas": Choice("[0.0, 0.9]" if bold else "[0.0, 0.99]", ""),
         **({"encoder_betas": Choice("[0.9, 0.99]", "")} if is_image else {}),
         "warmup_images": Choice("2000" if few else "5000", ""),

@@ -158,3 +158,5 @@ def test_the_critic_is_held_back_less_only_where_that_was_measured() -> None:
         }.items()
     }
     assert gammas == {"many": 0.5, "few": 1.0, "large": 1.0, "no classes": 1.0}
+    assert parsed(many).optimizer.learning_rate == 2e-3
+    assert parsed(replace(many, image_size=64)).optimizer.learning_rate == 1e-3
