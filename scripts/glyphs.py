@@ -2,13 +2,15 @@
 
     python scripts/glyphs.py pictures --n 12000
 
-The same arguments draw the same pictures. `docs/your-own-pictures.md` measures models of them.
+Needs the extra `plot`. The same arguments draw the same pictures. `docs/your-own-pictures.md`
+measures models of them.
 """
 
 import argparse
 import colorsys
 import random
 import string
+from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -21,7 +23,7 @@ FONTS = (
 )  # fmt: skip
 CHARACTERS = string.ascii_uppercase + string.digits
 SIZE = 64
-SUPERSAMPLING = 4
+LARGE = 4 * SIZE  # in which a picture is drawn first
 GLYPH_HEIGHT = (0.6, 0.8)  # of the picture
 MAX_ROTATION = 12  # degrees
 
@@ -40,19 +42,17 @@ def main() -> None:
 
 def glyph(rng: random.Random) -> Image.Image:
     """A character in a strong colour on a pale ground, turned a little."""
-    hue = rng.random()
-    ink = colour(hue, rng.uniform(0.7, 1), rng.uniform(0.5, 0.85))
+    ink = colour(rng.random(), rng.uniform(0.7, 1), rng.uniform(0.5, 0.85))
     ground = colour(rng.random(), rng.uniform(0, 0.15), rng.uniform(0.9, 1))
-    side = SUPERSAMPLING * SIZE
     text = rng.choice(CHARACTERS)
-    font = ImageFont.truetype(font_file(rng.choice(FONTS)), side)
+    font = large_font(rng.choice(FONTS))
     left, top, right, bottom = font.getbbox(text)
-    scale = rng.uniform(*GLYPH_HEIGHT) * side / max(bottom - top, right - left)
-    font = font.font_variant(size=round(scale * side))
-    mask = Image.new("L", (side, side))
+    scale = rng.uniform(*GLYPH_HEIGHT) * LARGE / max(bottom - top, right - left)
+    font = font.font_variant(size=round(scale * LARGE))
+    mask = Image.new("L", (LARGE, LARGE))
     draw = ImageDraw.Draw(mask)
     left, top, right, bottom = draw.textbbox((0, 0), text, font)
-    draw.text(((side - left - right) / 2, (side - top - bottom) / 2), text, 255, font)
+    draw.text(((LARGE - left - right) / 2, (LARGE - top - bottom) / 2), text, 255, font)
     angle = rng.uniform(-MAX_ROTATION, MAX_ROTATION)
     mask = mask.rotate(angle, Image.Resampling.BICUBIC).resize((SIZE, SIZE), Image.Resampling.BOX)
     return Image.composite(
@@ -65,9 +65,11 @@ def colour(hue: float, saturation: float, value: float) -> tuple[int, ...]:
     return tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, saturation, value))
 
 
-def font_file(name: str) -> str:
-    """Where matplotlib keeps a font."""
-    return str(Path(matplotlib.get_data_path(), "fonts", "ttf", f"{name}.ttf"))
+@cache
+def large_font(name: str) -> ImageFont.FreeTypeFont:
+    """A font of matplotlib, as high as the picture that is drawn first."""
+    path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{name}.ttf")
+    return ImageFont.truetype(str(path), LARGE)
 
 
 if __name__ == "__main__":

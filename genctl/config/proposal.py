@@ -88,9 +88,8 @@ def _choices(survey: Survey, asked_size: bool) -> dict[str, dict[str, Choice]]:
     bold = not few and labelled and survey.image_size <= PRESET_SIZE
     condition, why = _condition(survey)
     is_image = condition == "image"
-    code_dim = 16 if labelled else 32
-    if len(survey.class_counts) > MANY_CLASSES:
-        code_dim = 64
+    many = len(survey.class_counts) > MANY_CLASSES
+    code_dim = 64 if many else 16 if labelled else 32
     networks = {
         "kind": Choice("dcgan", ""),
         "z_dim": Choice("64" if few else "128", ""),
