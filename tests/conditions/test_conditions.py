@@ -9,7 +9,7 @@ from torch import Tensor
 from genctl.common.errors import ConfigError
 from genctl.common.rng import torch_rng
 from genctl.conditions.base import Condition
-from genctl.conditions.image import Augment, Image
+from genctl.conditions.image import Augment, Image, stand_ins
 from genctl.conditions.label import Label
 from genctl.conditions.none import NoCondition
 from genctl.config.build import build_model
@@ -23,6 +23,7 @@ NO_AUGMENT = Augment(degrees=0.0, translate=0.0, scale=0.0)
 LABEL = ["condition.kind=label"]
 BY_CLASS = ["condition.kind=image"]
 BY_INSTANCE = ["condition.kind=image", "condition.pairing=instance"]
+KEEP_MISTAKES = "condition.replace_misclassified=false"
 CODED = (LABEL, BY_CLASS, BY_INSTANCE)
 
 
@@ -55,7 +56,7 @@ def test_no_gradient_reaches_the_encoder_through_the_critic(overrides: list[str]
     assert codes.generator.requires_grad
 
 
-@pytest.mark.parametrize("overrides", CODED)
+@pytest.mark.parametrize("overrides", [LABEL, [*BY_CLASS, KEEP_MISTAKES], BY_INSTANCE])
 def test_noise_is_added_to_codes_in_training_only(overrides: list[str]) -> None:
     config = conditional(*overrides, "condition.code_noise=0.5")
     batch, model = batches(config).batch(0), build_model(config, 4)
@@ -111,6 +112,43 @@ def test_without_classes_the_encoder_learns_which_image_is_which() -> None:
     torch.testing.assert_close(model.codes(batch).terms["cross_entropy"], 3 * loss)
 
 
+def test_codes_of_a_mistaken_class_are_replaced_by_the_nearest_recognized_one_of_their_class() -> (
+    None
+):
+    code = torch.tensor([[0.0], [3.0], [1.0], [1.5], [9.0], [9.5]])
+    labels = torch.tensor([0, 0, 0, 1, 1, 2])
+    predicted = torch.tensor([0, 0, 1, 0, 0, 2])
+    logits = torch.eye(3)[predicted]
+    # 2 is nearer to 0 than to 1, and nearest of all to 3, which is of another class. Nobody
+    # recognizes 3 and 4, the only ones of their class.
+    assert stand_ins(code, logits, labels).tolist() == [0, 1, 0, 3, 4, 5]
+
+
+def test_by_instance_codes_are_their_own_whatever_the_encoder_recognizes() -> None:
+    config = conditional(*BY_INSTANCE, "condition.code_noise=0.0")
+    model, batch = build_model(config, 4), batches(config).batch(0)
+    torch.testing.assert_close(model.codes(batch).generator, model.encode(batch.condition_images))
+
+
+def test_the_generator_is_trained_with_codes_whose_class_the_encoder_recognizes() -> None:
+    settings = ("condition.code_noise=0.0", "training.batch_size=64")
+    config = conditional(*settings)
+    model, batch = build_model(config, 4), batches(config, images(count=200)).batch(0)
+    encoder = model.networks["encoder"]
+    assert isinstance(encoder, ImageEncoder)
+    own = model.encode(batch.condition_images)
+    mistaken = encoder.classify(own).argmax(1) != batch.labels
+    replaced = model.codes(batch)
+    mistaken_still = encoder.classify(replaced.generator).argmax(1) != batch.labels
+    assert 0 < mistaken_still.sum() < mistaken.sum()  # a class that is never recognized remains
+    torch.testing.assert_close(replaced.generator[~mistaken], own[~mistaken])
+    assert torch.equal(replaced.critic[:, :6], replaced.generator)
+    model.condition = conditional(*settings, KEEP_MISTAKES).condition
+    kept = model.codes(batch)
+    torch.testing.assert_close(kept.generator, own)
+    torch.testing.assert_close(kept.terms["cross_entropy"], replaced.terms["cross_entropy"])
+
+
 # -- the images of a batch ------------------------------------------------------------------------
 
 
@@ -142,7 +180,7 @@ def test_images_that_share_a_code_are_of_the_class_of_the_image_that_the_encoder
 
 
 def test_images_that_share_a_code_have_the_same_code_with_noise_of_their_own() -> None:
-    config = conditional("condition.images_per_code=4", "condition.code_noise=0.0")
+    config = conditional("condition.images_per_code=4", "condition.code_noise=0.0", KEEP_MISTAKES)
     batch, model = batches(config).batch(0), build_model(config, 4)
     assert len(batch.condition_images) == 2
     codes = model.codes(batch)
