@@ -59,10 +59,10 @@ class Image(Coded):
     """Weight of the cross-entropy that trains the encoder besides the GAN loss."""
     augment: Augment = Augment()
     """Random affine transformations of the images that the encoder sees."""
-    replace_misclassified: bool = True
-    """With `pairing: class`, train the generator with codes whose class the encoder recognizes:
-    where it is mistaken, with the nearest recognized code of the class in the batch, if there is
-    one. Otherwise the generator, which cannot know the class, draws something between two."""
+    correct_misclassified: bool = True
+    """With `pairing: class`, train the generator with codes whose class the encoder recognizes: a
+    code that it takes for another class is reflected in the boundary between the two. Otherwise the
+    generator, which cannot know the class, draws something between two classes."""
 
     def problems(self, batch_size: int) -> dict[str, str]:
         """As many images for every code."""
@@ -118,8 +118,8 @@ class Image(Coded):
             code = encoder(batch.condition_images)
             labels, logits = batch.labels[:: self.images_per_code], encoder.classify(code)
             loss = cross_entropy(logits, labels)
-            if self.replace_misclassified and self.pairing == "class":
-                code = code[stand_ins(code, logits, labels)]
+            if self.correct_misclassified and self.pairing == "class":
+                code = encoder.correct(code, logits, labels)
         else:
             partners = batch.real[:: self.images_per_code]
             code, partner_code = encoder(torch.cat([batch.condition_images, partners])).chunk(2)
@@ -136,25 +136,3 @@ class Image(Coded):
         from genctl.data.pixels import to_uint8
 
         return list(to_uint8(inputs))
-
-
-def stand_ins(code: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
-    """Which code (B,) to use in place of each: its own, unless the encoder mistakes its class.
-
-    Args:
-        code: (B, d).
-        logits: (B, num_classes) of the codes.
-        labels: (B,) int64.
-
-    Returns:
-        Indices (B,) int64: of the nearest code of the same class whose class the encoder
-        recognizes, or of the code itself where there is none.
-    """
-    import torch
-
-    recognized = (logits.argmax(dim=1) == labels) & (labels[:, None] == labels)
-    exact = "donot_use_mm_for_euclid_dist"  # 0 between a code and itself
-    distances = torch.cdist(code.detach(), code.detach(), compute_mode=exact)
-    nearest = distances.masked_fill(~recognized, torch.inf).argmin(dim=1)
-    own = torch.arange(len(labels), device=labels.device)
-    return torch.where(recognized.any(dim=1), nearest, own)

@@ -9,7 +9,7 @@ from torch import Tensor
 from genctl.common.errors import ConfigError
 from genctl.common.rng import torch_rng
 from genctl.conditions.base import Condition
-from genctl.conditions.image import Augment, Image, stand_ins
+from genctl.conditions.image import Augment, Image
 from genctl.conditions.label import Label
 from genctl.conditions.none import NoCondition
 from genctl.config.build import build_model
@@ -23,7 +23,7 @@ NO_AUGMENT = Augment(degrees=0.0, translate=0.0, scale=0.0)
 LABEL = ["condition.kind=label"]
 BY_CLASS = ["condition.kind=image"]
 BY_INSTANCE = ["condition.kind=image", "condition.pairing=instance"]
-KEEP_MISTAKES = "condition.replace_misclassified=false"
+KEEP_MISTAKES = "condition.correct_misclassified=false"
 CODED = (LABEL, BY_CLASS, BY_INSTANCE)
 
 
@@ -112,18 +112,6 @@ def test_without_classes_the_encoder_learns_which_image_is_which() -> None:
     torch.testing.assert_close(model.codes(batch).terms["cross_entropy"], 3 * loss)
 
 
-def test_codes_of_a_mistaken_class_are_replaced_by_the_nearest_recognized_one_of_their_class() -> (
-    None
-):
-    code = torch.tensor([[0.0], [3.0], [1.0], [1.5], [9.0], [9.5]])
-    labels = torch.tensor([0, 0, 0, 1, 1, 2])
-    predicted = torch.tensor([0, 0, 1, 0, 0, 2])
-    logits = torch.eye(3)[predicted]
-    # 2 is nearer to 0 than to 1, and nearest of all to 3, which is of another class. Nobody
-    # recognizes 3 and 4, the only ones of their class.
-    assert stand_ins(code, logits, labels).tolist() == [0, 1, 0, 3, 4, 5]
-
-
 def test_by_instance_codes_are_their_own_whatever_the_encoder_recognizes() -> None:
     config = conditional(*BY_INSTANCE, "condition.code_noise=0.0")
     model, batch = build_model(config, 4), batches(config).batch(0)
@@ -136,17 +124,27 @@ def test_the_generator_is_trained_with_codes_whose_class_the_encoder_recognizes(
     model, batch = build_model(config, 4), batches(config, images(count=200)).batch(0)
     encoder = model.networks["encoder"]
     assert isinstance(encoder, ImageEncoder)
-    own = model.encode(batch.condition_images)
-    mistaken = encoder.classify(own).argmax(1) != batch.labels
-    replaced = model.codes(batch)
-    mistaken_still = encoder.classify(replaced.generator).argmax(1) != batch.labels
-    assert 0 < mistaken_still.sum() < mistaken.sum()  # a class that is never recognized remains
-    torch.testing.assert_close(replaced.generator[~mistaken], own[~mistaken])
-    assert torch.equal(replaced.critic[:, :6], replaced.generator)
+    own, labels = model.encode(batch.condition_images), batch.labels
+    logits = encoder.classify(own)
+    predicted = logits.argmax(1)
+    corrected = model.codes(batch)
+    assert (predicted != labels).any()
+    for row, label in enumerate(labels.tolist()):
+        weight, bias = encoder.head.weight, encoder.head.bias
+        assert isinstance(weight, Tensor)
+        assert isinstance(bias, Tensor)
+        normal = weight[label] - weight[predicted[row]]
+        offset = bias[label] - bias[predicted[row]]
+        expected = own[row]
+        if predicted[row] != label:  # Householder's reflection, in a plane beside the origin
+            expected = expected - 2 * (normal @ expected + offset) / (normal @ normal) * normal
+            expected = expected / expected.square().mean().sqrt()
+        torch.testing.assert_close(corrected.generator[row], expected, rtol=1e-4, atol=1e-4)
+    assert torch.equal(corrected.critic[:, :6], corrected.generator)
     model.condition = conditional(*settings, KEEP_MISTAKES).condition
     kept = model.codes(batch)
     torch.testing.assert_close(kept.generator, own)
-    torch.testing.assert_close(kept.terms["cross_entropy"], replaced.terms["cross_entropy"])
+    torch.testing.assert_close(kept.terms["cross_entropy"], corrected.terms["cross_entropy"])
 
 
 # -- the images of a batch ------------------------------------------------------------------------

@@ -35,7 +35,7 @@ MEANT = [
 NOTHING_SIMILAR = [
     ("condition.turn", "image",
      "code_dim, code_noise, pairing, images_per_code, cross_entropy_weight, augment, "
-     "replace_misclassified"),
+     "correct_misclassified"),
     ("condition.width", "label", "code_dim, code_noise"),
     ("condition.augment.turn", "image", "degrees, translate, scale"),
     ("objective.penalty_every", "nonsaturating",

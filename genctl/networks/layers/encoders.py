@@ -36,6 +36,26 @@ class ImageEncoder(nn.Module):
         logits: Tensor = self.head(code).float()
         return logits
 
+    def correct(self, code: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        """Reflect misclassified codes in the boundary between the predicted class and their own.
+
+        Args:
+            code: (B, code_dim).
+            logits: (B, num_classes) of the codes.
+            labels: (B,) int64.
+
+        Returns:
+            Codes (B, code_dim), the other ones unchanged. The shift carries no gradient.
+        """
+        assert isinstance(self.head, nn.Linear)
+        with torch.no_grad():
+            highest, predicted = logits.max(dim=1)
+            excess = highest - logits.take_along_dim(labels[:, None], dim=1)[:, 0]
+            normal = self.head.weight[labels] - self.head.weight[predicted]  # of the boundary
+            length = normal.square().sum(dim=1).clamp(min=1e-8)
+            shift = (2 * excess / length)[:, None] * normal
+        return normalize(code + shift)
+
 
 class NoLogits(nn.Module):
     """The classifier for images without classes."""
