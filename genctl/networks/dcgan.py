@@ -27,9 +27,9 @@ class Dcgan(Networks):
     z_dim: int = Field(default=100, ge=1, le=4096)
     """Length of z."""
     generator_channels: AutoChannels = "auto"
-    """Channels at 4x4, 8x8 and so on; one entry for each doubling up to the image size. `auto`
-    follows the image size: 64 at the highest resolution, doubled at each lower one, at most 512;
-    `small` is half of that."""
+    """Channels at 4x4, 8x8 and so on, up to half the image size; with one more entry at the image
+    size, too, which makes patterns finer. `auto` follows the image size: 64 at half of it, doubled
+    at each lower resolution, at most 512; `small` is half of that."""
     code_scale: PositiveFloat = 1.0
     """Factor on the code where it enters the generator, in which a long code outweighs z."""
     generator_initialization_std: PositiveFloat | None = None
@@ -71,17 +71,21 @@ class Dcgan(Networks):
         return self.model_copy(update=lists) if lists else self
 
     def problems(self, size: int) -> dict[str, str]:
-        """Every doubling from 4x4 needs a number of channels."""
+        """Every doubling from 4x4 needs a number of channels; the image itself may have one."""
         self, doublings = self.for_size(size), size.bit_length() - 3
         if size >> len(self.encoder_channels) < 1:
             return {"encoder_channels": f"{size}x{size} images can be halved {doublings + 2} times"}
+        allowed = {
+            "generator_channels": (doublings, doublings + 1),
+            "critic_channels": (doublings,),
+        }
         return {
             name: (
-                f"{size}x{size} images need {doublings} channel counts, "
+                f"{size}x{size} images need {' or '.join(map(str, counts))} channel counts, "
                 f"found {len(getattr(self, name))}"
             )
-            for name in ("generator_channels", "critic_channels")
-            if len(getattr(self, name)) != doublings
+            for name, counts in allowed.items()
+            if len(getattr(self, name)) not in counts
         }
 
     @property
@@ -97,6 +101,7 @@ class Dcgan(Networks):
             self.z_dim,
             code_dim,
             listed(self.for_size(shape.size).generator_channels),
+            shape.size,
             shape.channels,
             self.conditional_batchnorm,
             self.code_scale,

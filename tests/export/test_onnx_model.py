@@ -25,6 +25,7 @@ needs_onnx = pytest.mark.skipif(
 MODELS = {
     "dcgan, image": ("networks.conditional_batchnorm=true",),
     "dcgan, none": ("condition.kind=none",),
+    "dcgan, image, three sizes": ("networks.generator_channels=[8, 6, 4]",),
     "resnet, label": (*RESNET, "condition.kind=label"),
 }
 

@@ -28,6 +28,7 @@ MODELS = {
     "dcgan, image, pooled": ("networks.encoder=pooled",),
     "dcgan, label, colour": ("condition.kind=label", "data.channels=3"),
     "dcgan, none": ("condition.kind=none",),
+    "dcgan, image, three sizes": ("networks.generator_channels=[8, 6, 4]", "data.channels=3"),
     "resnet, image": RESNET,
     "resnet, none, tanh": (*RESNET, "condition.kind=none", "networks.tanh=true"),
 }

@@ -73,6 +73,17 @@ def test_the_unconditional_generator_is_the_original_one() -> None:
     assert [norm.num_features for norm in generator.norms] == [256, 128, 64]
 
 
+def test_with_channels_at_the_image_size_a_3x3_layer_makes_the_image() -> None:
+    generator = Dcgan(generator_channels=(256, 128, 64, 16)).build_generator(COLOUR, 0)
+    assert isinstance(generator, Generator)
+    assert [str(layer) for layer in generator.up[2:]] == [
+        "ConvTranspose2d(64, 16, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), bias=False)",
+        "ConvTranspose2d(16, 3, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False)",
+    ]
+    assert [norm.num_features for norm in generator.norms] == [256, 128, 64, 16]
+    assert generator(torch.randn(2, 100), torch.empty(2, 0)).shape == (2, 3, 32, 32)
+
+
 def test_the_conditional_generator_takes_z_and_code_together() -> None:
     generator = Dcgan().build_generator(COLOUR, 512)
     assert isinstance(generator, Generator)

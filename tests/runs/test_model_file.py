@@ -86,7 +86,7 @@ def test_networks_that_do_not_fit_the_images_are_refused(
         read.metadata, config=read.metadata.config.model_copy(update={"networks": networks})
     )
     model_file.write(path, read.model, read.class_codes, read.training_codes, metadata)
-    refuse(path, "need 2 channel counts, found 1")
+    refuse(path, "need 2 or 3 channel counts, found 1")
 
 
 def test_a_missing_file_is_missing_input(tmp_path: Path) -> None:

@@ -36,13 +36,17 @@ class UnconditionalBatchNorm2d(nn.BatchNorm2d):
 
 
 class Generator(nn.Module):
-    """ConvTranspose2d from 1x1 to 4x4, then doublings; BatchNorm and ReLU; Tanh at the end."""
+    """ConvTranspose2d from 1x1 to 4x4, then doublings; BatchNorm and ReLU; Tanh at the end.
+
+    With channels for the image size, too, a last 3x3 layer keeps that size.
+    """
 
     def __init__(
         self,
         z_dim: int,
         code_dim: int,
         channels: tuple[int, ...],
+        image_size: int,
         image_channels: int,
         conditional_batchnorm: bool,
         code_scale: float,
@@ -56,7 +60,10 @@ class Generator(nn.Module):
             nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)
             for before, after in pairwise(channels)
         )
-        self.up.append(cpu_conv.ConvTranspose2d(channels[-1], image_channels, 4, 2, 1, bias=False))
+        largest = 4 << (len(channels) - 1)
+        geometry = (3, 1, 1) if largest == image_size else (4, 2, 1)  # kernel, stride, padding
+        to_image = cpu_conv.ConvTranspose2d(channels[-1], image_channels, *geometry, bias=False)
+        self.up.append(to_image)
         self.norms = nn.ModuleList(
             ConditionalBatchNorm2d(count, style_dim)
             if conditional_batchnorm
