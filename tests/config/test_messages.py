@@ -46,7 +46,8 @@ def test_channels_that_do_not_fit_the_images_are_reported_at_their_line() -> Non
         "  critic_channels: [8]\n  kind: dcgan\n"
     )
     assert problems_of(text) == [
-        "file.yaml:3: networks.generator_channels: 64x64 images need 4 or 5 channel counts, found 3",
+        "file.yaml:3: networks.generator_channels: 64x64 images need 4 or 5 channel counts, "
+        "found 3",
         "file.yaml:4: networks.critic_channels: 64x64 images need 4 channel counts, found 1",
     ]
 
