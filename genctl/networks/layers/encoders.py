@@ -45,16 +45,18 @@ class ImageEncoder(nn.Module):
             labels: (B,) int64.
 
         Returns:
-            Codes (B, code_dim), the other ones unchanged. The shift carries no gradient.
+            Codes (B, code_dim), not normalized; those of recognized classes are unchanged. The
+            shift carries no gradient.
         """
         assert isinstance(self.head, nn.Linear)
         with torch.no_grad():
-            highest, predicted = logits.max(dim=1)
-            excess = highest - logits.take_along_dim(labels[:, None], dim=1)[:, 0]
-            normal = self.head.weight[labels] - self.head.weight[predicted]  # of the boundary
-            length = normal.square().sum(dim=1).clamp(min=1e-8)
-            shift = (2 * excess / length)[:, None] * normal
-        return normalize(code + shift)
+            highest, predicted = logits.max(dim=1, keepdim=True)
+            excess = highest - logits.take_along_dim(labels[:, None], dim=1)
+            own, other = embedding(torch.stack([labels, predicted[:, 0]]), self.head.weight)
+            normal = own - other  # of the boundary
+            length = torch.linalg.vector_norm(normal, dim=1, keepdim=True).clamp(min=1e-4)
+            shift: Tensor = 2 * excess / length.square() * normal
+        return code + shift
 
 
 class NoLogits(nn.Module):
